@@ -1,0 +1,1 @@
+"""One conversation and the turns run against it."""

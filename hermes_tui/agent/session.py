@@ -1,0 +1,219 @@
+"""One conversation: its history, and the turns run against it."""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+
+import anyio
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+
+from hermes_tui.core.errors import HermesError, StoreError
+from hermes_tui.core.events import (
+    Event,
+    MessageAdded,
+    ModelCallStarted,
+    StopReason,
+    TextDelta,
+    ToolFinished,
+    TurnFinished,
+    TurnStarted,
+    UsageChanged,
+)
+from hermes_tui.core.history import closing_messages
+from hermes_tui.core.loop import run_loop
+from hermes_tui.core.messages import Message, ToolResult, user
+from hermes_tui.core.ports import Journal, Model, ModelRequest, Prefix, Tools
+from hermes_tui.core.tasks import task_group
+from hermes_tui.core.usage import Usage, estimated_tokens
+
+EVENT_BUFFER = 256
+"""Events a slow front end may lag behind by before the agent waits for it."""
+
+CLOSING_NOTES: dict[StopReason, str] = {
+    "cancelled": "(Interrupted.)",
+    "step_limit": "(Stopped: the limit of model calls for one turn was reached.)",
+    "loop": "(Stopped: the same call kept giving the same result.)",
+    "error": "(No answer: the model failed.)",
+}
+"""What the history says in the assistant's place when a turn ends without its answer."""
+
+EXIT_CODES: dict[StopReason, int] = {"done": 0, "cancelled": 130}
+"""Any other stop exits with the error's own code, else 1."""
+
+
+class Turn:
+    """One prompt being answered: iterate it for events, or cancel it."""
+
+    def __init__(
+        self, events: MemoryObjectReceiveStream[Event], cancel: Callable[[], None]
+    ) -> None:
+        self._events = events
+        self.cancel = cancel
+
+    def __aiter__(self) -> AsyncIterator[Event]:
+        return self._events.__aiter__()
+
+
+class Session:
+    """A conversation with a model, tools and a journal.
+
+    Runs one turn at a time. Messages reach the journal before they reach the
+    front end, so what a person has seen is never lost.
+    """
+
+    def __init__(
+        self,
+        *,
+        id: str,  # noqa: A002 - the word people use for it
+        model: Model,
+        tools: Tools,
+        journal: Journal,
+        prefix: Prefix,
+        history: Sequence[Message] = (),
+        usage: Usage | None = None,
+        max_steps: int = 90,
+    ) -> None:
+        self.id = id
+        self.model = model
+        self.tools = tools
+        self.prefix = prefix
+        self.history: list[Message] = list(history)
+        self.usage = usage or Usage()
+        self.queued: list[str] = []
+        """Prompts waiting for the turn to end; front ends may show and edit them."""
+        self._steered: list[Message] = []
+        self._journal = journal
+        self._max_steps = max_steps
+        self._turn_lock = anyio.Lock()
+        self._finished: dict[str, ToolResult] = {}
+        self._partial = ""
+        self._context_tokens = 0
+
+    @property
+    def is_busy(self) -> bool:
+        return self._turn_lock.locked()
+
+    @property
+    def context_tokens(self) -> int:
+        """Size of the next request: reported by the provider, estimated before its first word."""
+        return self._context_tokens or self._estimated_context()
+
+    def steer(self, text: str) -> None:
+        """Say something to the agent while it works; it reads it before its next model call."""
+        self._steered.append(user(text))
+
+    def queue(self, text: str) -> None:
+        """Keep a prompt for when the turn ends; the front end then starts it."""
+        self.queued.append(text)
+
+    def take_queued(self) -> str | None:
+        """The next queued prompt, if any."""
+        return self.queued.pop(0) if self.queued else None
+
+    @asynccontextmanager
+    async def turn(self, prompt: str) -> AsyncGenerator[Turn, None]:
+        """Start answering `prompt`; leaving the block stops the turn and waits for it."""
+        send, receive = anyio.create_memory_object_stream[Event](EVENT_BUFFER)
+        scope = anyio.CancelScope()
+        async with self._turn_lock, task_group() as tasks, receive:
+            tasks.start_soon(self._run, prompt, send, scope)
+            yield Turn(receive, scope.cancel)
+            tasks.cancel_scope.cancel()
+
+    async def _run(
+        self, prompt: str, send: MemoryObjectSendStream[Event], scope: anyio.CancelScope
+    ) -> None:
+        finish = TurnFinished("cancelled", exit_code=EXIT_CODES["cancelled"])
+        closing: list[Message] = []
+
+        async def emit(event: Event) -> None:
+            await self._keep(event)
+            await send.send(event)
+
+        async def account(usage: Usage) -> None:
+            await emit(await self._account(usage))
+
+        async def prepare() -> ModelRequest:
+            while self._steered:
+                await emit(MessageAdded(self._steered.pop(0)))
+            return ModelRequest(self.prefix, tuple(self.history))
+
+        async with send:
+            try:
+                with scope:
+                    await emit(TurnStarted(self.id))
+                    await emit(MessageAdded(user(prompt)))
+                    while finish.stop == "cancelled" or self._steered:
+                        stop = await run_loop(
+                            prepare,
+                            model=self.model,
+                            tools=self.tools,
+                            emit=emit,
+                            account=account,
+                            max_steps=self._max_steps,
+                        )
+                        finish = TurnFinished(stop, exit_code=EXIT_CODES.get(stop, 1))
+            except HermesError as error:
+                finish = TurnFinished("error", error.message, error.hint, error.exit_code)
+            finally:
+                with anyio.CancelScope(shield=True):
+                    closing = await self._close(finish.stop)
+            for message in closing:
+                await send.send(MessageAdded(message))
+            await send.send(finish)
+
+    async def _keep(self, event: Event) -> None:
+        """Note what the history needs of an event, before anybody sees it."""
+        match event:
+            case MessageAdded(message=message):
+                self._partial = ""
+                self._finished.clear()
+                await self._add(message)
+            case ToolFinished(result=result, seconds=seconds):
+                with anyio.CancelScope(shield=True):
+                    await self._journal.record_result(result, seconds)
+                self._finished[result.call_id] = result
+            case TextDelta(text=text):
+                self._partial += text
+            case ModelCallStarted():
+                self._partial = ""
+            case _:
+                pass
+
+    async def _add(self, message: Message) -> None:
+        with anyio.CancelScope(shield=True):  # journal and history must not disagree
+            await self._journal.append(message)
+            self.history.append(message)
+
+    async def _account(self, call: Usage) -> UsageChanged:
+        with anyio.CancelScope(shield=True):
+            await self._journal.record_usage(call, self.model.name)
+        self.usage += call
+        self._context_tokens = call.input_tokens + call.output_tokens
+        return UsageChanged(call, self.usage, self.context_tokens, self.model.context_window)
+
+    async def _close(self, stop: StopReason) -> list[Message]:
+        """Leave a history every provider accepts, and say what was added to it."""
+        closing = closing_messages(
+            self.history,
+            finished=self._finished,
+            partial=self._partial,
+            note=CLOSING_NOTES.get(stop, ""),
+        )
+        for message in closing:
+            try:
+                await self._add(message)
+            except StoreError:  # the turn has reported it; this session goes on in memory
+                self.history.append(message)
+        self._finished.clear()
+        self._partial = ""
+        self.queued[:0] = [message.text for message in self._steered]
+        self._steered.clear()
+        return closing
+
+    def _estimated_context(self) -> int:
+        said = sum(
+            estimated_tokens(message.text)
+            + sum(estimated_tokens(result.content) for result in message.tool_results)
+            for message in self.history
+        )
+        return estimated_tokens(self.prefix.system) + said

@@ -1,0 +1,1 @@
+"""Values, ports and the agent loop; no I/O."""

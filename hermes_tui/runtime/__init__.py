@@ -1,0 +1,1 @@
+"""The composition root: everything a front end needs, opened once."""

@@ -1,0 +1,1 @@
+"""What may run, what may be shown."""

@@ -1,0 +1,30 @@
+"""Approval modes: how much the agent may do without asking."""
+
+from typing import Literal
+
+from hermes_tui.safety.risk import Risk
+
+Mode = Literal["read-only", "ask", "auto-edit", "full-auto"]
+MODES: tuple[Mode, ...] = ("read-only", "ask", "auto-edit", "full-auto")
+"""Strictest first."""
+
+Decision = Literal["allow", "ask", "deny"]
+
+POLICY: dict[Risk, tuple[Decision, Decision, Decision, Decision]] = {
+    #                  read-only  ask      auto-edit  full-auto
+    Risk.READ:        ("allow",  "allow", "allow",   "allow"),
+    Risk.WRITE:       ("deny",   "ask",   "allow",   "allow"),
+    Risk.EXECUTE:     ("deny",   "ask",   "ask",     "allow"),
+    Risk.OUTSIDE:     ("deny",   "ask",   "ask",     "ask"),
+    Risk.SECRETS:     ("deny",   "ask",   "ask",     "ask"),
+    Risk.FORBIDDEN:   ("deny",   "deny",  "deny",    "deny"),
+}  # fmt: skip
+
+
+def decide(mode: Mode, risk: Risk) -> Decision:
+    """What `mode` says about an action of this risk."""
+    return POLICY[risk][MODES.index(mode)]
+
+
+def is_stricter_or_equal(mode: Mode, than: Mode) -> bool:
+    return MODES.index(mode) <= MODES.index(than)

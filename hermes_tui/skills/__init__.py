@@ -1,0 +1,1 @@
+"""Skills: procedures the agent wrote down."""

@@ -1,0 +1,146 @@
+"""`read_file`, `write_file` and `edit_file`, in whatever environment is active."""
+
+from typing import Annotated
+
+import anyio
+from msgspec import Meta, Struct
+
+from hermes_tui.core.environment import Environment
+from hermes_tui.core.errors import ToolError
+from hermes_tui.safety.risk import Assessment
+from hermes_tui.tools.edit import diff_of, replaced
+from hermes_tui.tools.output import REFERENCE, OutputShelf
+from hermes_tui.tools.registry import HARMLESS, Outcome, Say, Tool
+from hermes_tui.tools.workplace import Workplace
+
+MAX_FILE_BYTES = 10_000_000
+DEFAULT_LINES = 1_000
+
+
+class ReadFileArgs(Struct, frozen=True):
+    """Read a text file, or a stored tool output by its `output:ID`."""
+
+    path: str
+    offset: Annotated[int, Meta(ge=1, description="first line, from 1")] = 1
+    limit: Annotated[int, Meta(ge=1, description="number of lines")] = DEFAULT_LINES
+
+
+class WriteFileArgs(Struct, frozen=True):
+    """Write a whole file; folders are created. To change part of a file use edit_file."""
+
+    path: str
+    content: str
+
+
+class EditFileArgs(Struct, frozen=True):
+    """Replace text in a file. `old` must fit one place only (white space may differ a little)."""
+
+    path: str
+    old: str
+    new: str
+    replace_all: bool = False
+
+
+def file_tools(
+    workplace: Workplace, shelf: OutputShelf
+) -> tuple[Tool[ReadFileArgs], Tool[WriteFileArgs], Tool[EditFileArgs]]:
+    async def read(args: ReadFileArgs, say: Say) -> str:
+        del say
+        kept = shelf.find(args.path)
+        data = (
+            await anyio.Path(kept).read_bytes()
+            if kept
+            else await _bytes_of(workplace.environment, args.path)
+        )
+        return _page(data.decode("utf-8", "replace"), args)
+
+    async def write(args: WriteFileArgs, say: Say) -> Outcome:
+        del say
+        before = await _text_if_there(workplace.environment, args.path)
+        await workplace.environment.write_file(args.path, _encoded(args.content))
+        lines = len(args.content.splitlines())
+        told = f"{'Created' if before is None else 'Replaced'} {args.path} ({lines} lines)."
+        return Outcome(told, display=diff_of(args.path, before or "", args.content))
+
+    async def edit(args: EditFileArgs, say: Say) -> Outcome:
+        del say
+        data = await _bytes_of(workplace.environment, args.path)
+        before = data.decode("utf-8", "surrogateescape")
+        after = replaced(before, args.old, args.new, everywhere=args.replace_all)
+        if after == before:
+            raise ToolError("The edit changes nothing.", hint="`old` and `new` are the same.")
+        await workplace.environment.write_file(args.path, _encoded(after))
+        diff = diff_of(args.path, _shown(before), _shown(after))
+        return Outcome(f"Edited {args.path}.\n{diff.unified}", display=diff)
+
+    def assess_read(args: ReadFileArgs) -> Assessment:
+        return HARMLESS if REFERENCE.match(args.path) else workplace.assess_read(args.path)
+
+    return (
+        Tool(
+            "read_file", ReadFileArgs, read,
+            assess=assess_read, parallel_safe=True, where=lambda: workplace.name,
+            describe=lambda args: f"read {args.path}",
+        ),
+        Tool(
+            "write_file", WriteFileArgs, write,
+            assess=lambda args: workplace.assess_write(args.path), where=lambda: workplace.name,
+            describe=lambda args: f"write {args.path}\n\n{args.content}",
+        ),
+        Tool(
+            "edit_file", EditFileArgs, edit,
+            assess=lambda args: workplace.assess_write(args.path), where=lambda: workplace.name,
+            describe=lambda args: f"edit {args.path}\n\n{_sketch(args)}",
+        ),
+    )  # fmt: skip
+
+
+def _sketch(args: EditFileArgs) -> str:
+    return diff_of(args.path, args.old, args.new).unified
+
+
+async def _bytes_of(environment: Environment, path: str) -> bytes:
+    data = await environment.read_file(path, limit=MAX_FILE_BYTES + 1)
+    if len(data) > MAX_FILE_BYTES:
+        raise ToolError(
+            f"{path} is larger than {MAX_FILE_BYTES:,} bytes.",
+            hint="Use search_files, or the terminal with sed, head or tail.",
+        )
+    if b"\0" in data[:8192]:
+        raise ToolError(
+            f"{path} is not text ({len(data):,} bytes).", hint="Use the terminal to inspect it."
+        )
+    return data
+
+
+async def _text_if_there(environment: Environment, path: str) -> str | None:
+    try:
+        return (await _bytes_of(environment, path)).decode("utf-8", "replace")
+    except ToolError:  # absent, binary or unreadable: writing it will tell
+        return None
+
+
+def _page(text: str, args: ReadFileArgs) -> str:
+    lines = text.splitlines(keepends=True)
+    if not lines:
+        return "[The file is empty.]"
+    if args.offset > len(lines):
+        raise ToolError(
+            f"{args.path} has {len(lines):,} lines; offset {args.offset:,} is past its end.",
+            hint="Pass a smaller offset.",
+        )
+    page = lines[args.offset - 1 : args.offset - 1 + args.limit]
+    last = args.offset - 1 + len(page)
+    shown = "".join(page)
+    if args.offset == 1 and last == len(lines):
+        return shown
+    return f"{shown.rstrip()}\n[Lines {args.offset:,}-{last:,} of {len(lines):,}.]"
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _shown(text: str) -> str:
+    """Bytes that are no UTF-8 as replacement characters, so that the text can be stored."""
+    return _encoded(text).decode("utf-8", "replace")

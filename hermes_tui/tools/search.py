@@ -1,0 +1,124 @@
+"""`search_files` and `list_files`: one shell script each, so they work wherever commands run."""
+
+import shlex
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from hermes_tui.core.errors import ToolError
+from hermes_tui.tools.registry import Say, Tool
+from hermes_tui.tools.workplace import Workplace, quoted_path
+
+SKIPPED_FOLDERS = (".git", "node_modules", ".venv", "__pycache__", ".hg", ".svn")
+
+# ripgrep where it is installed (it honours .gitignore); grep is everywhere.
+SEARCH = """\
+{{ if command -v rg >/dev/null 2>&1; then
+  rg -n --no-heading --color never --max-columns 400 --sort path {rg_glob} -e {pattern} -- {path}
+else
+  grep -rnIE --color=never {skipped} {grep_glob} -e {pattern} -- {path}
+fi; }} 2>&1 | awk -v n={limit} 'NR<=n {{print substr($0, 1, 500)}} END {{print NR}}'
+"""
+
+# GNU and busybox stat take -c; BSD and macOS take -f.
+LIST = """\
+[ -e {path} ] || {{ echo missing; exit; }}
+if stat -c %s / >/dev/null 2>&1; then f='-c %s %Y %n'; else f='-f %z %m %N'; fi
+find {path} {depth} \\( {pruned} \\) -prune -o -type f {name} \\
+  -exec stat "${{f%% *}}" "${{f#* }}" {{}} + 2>/dev/null \\
+  | sort {order} | awk -v n={limit} 'NR<=n {{print}} END {{print NR}}'
+"""
+
+ORDERS = {"name": "-k3", "size": "-k1,1nr -k3", "modified": "-k2,2nr -k3"}
+
+
+class SearchFilesArgs(Struct, frozen=True):
+    """Search file contents with a regular expression. Lists `path:line:text`."""
+
+    pattern: str
+    path: str = "."
+    glob: Annotated[str, Meta(description="only files named like this, e.g. *.py")] = ""
+    limit: Annotated[int, Meta(ge=1, le=1000)] = 100
+
+
+class ListFilesArgs(Struct, frozen=True):
+    """List files below a folder with size and date, skipping .git and the like."""
+
+    path: str = "."
+    pattern: Annotated[str, Meta(description="file name pattern, e.g. *.py")] = ""
+    sort: Literal["name", "size", "modified"] = "name"
+    limit: Annotated[int, Meta(ge=1, le=1000)] = 100
+    depth: Annotated[int | None, Meta(ge=1, description="1 = this folder only")] = None
+
+
+def search_files_tool(workplace: Workplace) -> Tool[SearchFilesArgs]:
+    async def run(args: SearchFilesArgs, say: Say) -> str:
+        del say
+        if not args.pattern:
+            raise ToolError("The pattern is empty.", hint="Say what to search for.")
+        script = SEARCH.format(
+            pattern=shlex.quote(args.pattern),
+            path=quoted_path(args.path),
+            limit=args.limit,
+            rg_glob=f"-g {shlex.quote(args.glob)}" if args.glob else "",
+            grep_glob=f"--include={shlex.quote(args.glob)}" if args.glob else "",
+            skipped=" ".join(f"--exclude-dir={name}" for name in SKIPPED_FOLDERS),
+        )
+        lines, total = _counted((await workplace.query(script)).output.text)
+        if lines and lines[0].startswith(("rg: ", "grep: ")):
+            raise ToolError(
+                lines[0].split(": ", 1)[1] + ".", hint="Correct the pattern or the path."
+            )
+        if not lines:
+            return f"Nothing matches {args.pattern!r} in {args.path}."
+        return "\n".join(lines) + _rest(len(lines), total, "matches")
+
+    return Tool(
+        "search_files", SearchFilesArgs, run,
+        assess=lambda args: workplace.assess_read(args.path),
+        parallel_safe=True, where=lambda: workplace.name,
+    )  # fmt: skip
+
+
+def list_files_tool(workplace: Workplace) -> Tool[ListFilesArgs]:
+    async def run(args: ListFilesArgs, say: Say) -> str:
+        del say
+        script = LIST.format(
+            path=quoted_path(args.path),
+            depth=f"-maxdepth {args.depth}" if args.depth else "",
+            pruned=" -o ".join(f"-name {name}" for name in SKIPPED_FOLDERS),
+            name=f"-name {shlex.quote(args.pattern)}" if args.pattern else "",
+            order=ORDERS[args.sort],
+            limit=args.limit,
+        )
+        lines, total = _counted((await workplace.query(script)).output.text)
+        if lines == ["missing"] or total is None:
+            raise ToolError(f"There is no {args.path!r}.", hint="List the folder above it.")
+        if not lines:
+            return f"No files{f' like {args.pattern}' if args.pattern else ''} in {args.path}."
+        return "\n".join(_row(line) for line in lines) + _rest(len(lines), total, "files")
+
+    return Tool(
+        "list_files", ListFilesArgs, run,
+        assess=lambda args: workplace.assess_read(args.path),
+        parallel_safe=True, where=lambda: workplace.name,
+    )  # fmt: skip
+
+
+def _counted(text: str) -> tuple[list[str], int | None]:
+    """The lines of a script's output, and the total it printed last, if it got so far."""
+    *lines, last = text.rstrip("\n").split("\n")
+    return (lines, int(last)) if last.isdigit() else ([*lines, last], None)
+
+
+def _rest(shown: int, total: int | None, what: str) -> str:
+    if total is None or total <= shown:
+        return ""
+    return f"\n[{shown:,} of {total:,} {what}; narrow the search or raise limit.]"
+
+
+def _row(line: str) -> str:
+    size, seconds, name = line.split(" ", 2)
+    when = datetime.fromtimestamp(int(seconds), UTC)
+    return f"{int(size):>12,}  {when:%Y-%m-%d %H:%M}  {name.removeprefix('./')}"

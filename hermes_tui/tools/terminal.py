@@ -1,0 +1,143 @@
+"""`terminal` and `process`: commands in the foreground and in the background."""
+
+import codecs
+from pathlib import Path
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from hermes_tui.core.environment import CommandResult, Ended, Job, JobStatus
+from hermes_tui.core.errors import ToolError
+from hermes_tui.safety.risk import Assessment, Risk, assess_command
+from hermes_tui.tools.output import OutputShelf
+from hermes_tui.tools.registry import HARMLESS, Outcome, Say, Tool
+from hermes_tui.tools.workplace import Workplace
+
+MAX_TIMEOUT_SECONDS = 3600
+
+
+class TerminalArgs(Struct, frozen=True):
+    """Run a command in a persistent bash shell (working directory, variables and functions carry
+    over). Output is stdout and stderr together. There is no terminal and no stdin: avoid
+    interactive programs. Use background=true for servers and anything long; see `process`."""  # noqa: D205, D209
+
+    command: str
+    timeout: Annotated[int | None, Meta(description="seconds; default 120")] = None
+    background: bool = False
+
+
+class ProcessArgs(Struct, frozen=True):
+    """Look after background commands: list them, poll status and recent output, wait, write to
+    stdin, kill."""  # noqa: D205, D209
+
+    action: Literal["list", "poll", "wait", "tail", "write", "kill"]
+    id: str = ""
+    text: Annotated[str, Meta(description="for write; add \\n to press enter")] = ""
+    timeout: Annotated[int, Meta(description="seconds, for wait")] = 60
+
+
+def terminal_tool(
+    workplace: Workplace, shelf: OutputShelf, *, timeout_seconds: int
+) -> Tool[TerminalArgs]:
+    async def run(args: TerminalArgs, say: Say) -> Outcome:
+        if not args.command.strip():
+            raise ToolError("The command is empty.", hint="Give a command to run.")
+        if args.background:
+            job = await workplace.environment.start(args.command)
+            return Outcome(f"Started in the background as {job.id}. Use `process` to follow it.")
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")
+
+        async def show(chunk: bytes) -> None:
+            if text := decoder.decode(chunk):
+                await say(text)
+
+        before = workplace.environment.cwd
+        timeout = min(args.timeout or timeout_seconds, MAX_TIMEOUT_SECONDS)
+        result = await workplace.environment.run(args.command, timeout=timeout, on_output=show)
+        moved = result.cwd if result.cwd != before else ""
+        return _told(result, shelf, timeout=timeout, moved=moved)
+
+    return Tool(
+        "terminal",
+        TerminalArgs,
+        run,
+        assess=lambda args: assess_command(args.command),
+        describe=lambda args: args.command,
+        where=lambda: workplace.name,
+    )
+
+
+def _told(result: CommandResult, shelf: OutputShelf, *, timeout: float, moved: str) -> Outcome:
+    """A command's end in words: its output, then one bracketed line where there is more to say."""
+    text = result.output.text.rstrip("\n")
+    notes: list[str] = [result.notice] if result.notice else []
+    if not result.output.is_complete and result.output.path:
+        name = shelf.adopt(Path(result.output.path))
+        notes.append(f"All of the output: read_file path=output:{name}.")
+    match result.ended:
+        case Ended.TIMEOUT:
+            notes.append(f"Killed after {timeout:g} s, with everything it had started.")
+        case Ended.LOST:
+            notes.append("The connection was lost; nobody knows whether the command finished.")
+        case Ended.EXIT if result.exit_code:
+            notes.append(f"Exit code {result.exit_code}.")
+        case Ended.EXIT if not text:
+            notes.append("No output; exit code 0.")
+        case Ended.EXIT:
+            pass
+    if moved:
+        notes.append(f"Working directory: {moved}.")
+    said = "\n".join([*([text] if text else []), *(f"[{note}]" for note in notes)])
+    return Outcome(said, is_error=result.exit_code != 0)
+
+
+def process_tool(workplace: Workplace) -> Tool[ProcessArgs]:
+    async def run(args: ProcessArgs, say: Say) -> str:
+        del say
+        if args.action == "list":
+            jobs = await workplace.environment.jobs()
+            lines = [_line(await job.status()) for job in jobs]
+            return "\n".join(lines) or "No background commands."
+        job = await _find(workplace, args.id)
+        match args.action:
+            case "write":
+                await job.send(args.text.encode())
+                return f"Wrote {len(args.text)} characters to {job.id}."
+            case "kill":
+                await job.kill()
+            case "wait":
+                await job.wait(min(args.timeout, MAX_TIMEOUT_SECONDS))
+            case _:
+                pass
+        limit = 65_536 if args.action == "tail" else 4_096
+        recent = (await job.tail(limit)).decode("utf-8", "replace").rstrip("\n")
+        return f"{_line(await job.status())}\n{recent}".rstrip("\n")
+
+    return Tool("process", ProcessArgs, run, assess=_assess_process, where=lambda: workplace.name)
+
+
+def _assess_process(args: ProcessArgs) -> Assessment:
+    if args.action == "write":
+        return Assessment(
+            Risk.EXECUTE, "It types into a running program.", f"typing into {args.id}"
+        )
+    return HARMLESS
+
+
+async def _find(workplace: Workplace, job_id: str) -> Job:
+    jobs = await workplace.environment.jobs()
+    for job in jobs:
+        if job.id == job_id:
+            return job
+    known = ", ".join(job.id for job in jobs) or "none"
+    raise ToolError(f"There is no background command {job_id!r}.", hint=f"Known: {known}.")
+
+
+def _line(status: JobStatus) -> str:
+    if status.is_running:
+        state = "running"
+    elif status.exit_code is None:
+        state = "ended"
+    else:
+        state = f"exit code {status.exit_code}"
+    return f"{status.id}  {state}  {status.output_bytes:,} bytes of output  {status.command}"

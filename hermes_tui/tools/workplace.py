@@ -1,0 +1,46 @@
+"""The environment tools work in, which a person may switch while they do."""
+
+import shlex
+
+from hermes_tui.core.environment import CommandResult, Environment
+from hermes_tui.core.errors import ToolError
+from hermes_tui.safety.risk import Assessment, assess_read, assess_write
+
+
+class Workplace:
+    """Holds the current environment; every tool asks here rather than keeping its own."""
+
+    def __init__(self, environment: Environment, *, home: str) -> None:
+        self.environment = environment
+        self.home = home
+        """The home directory credentials are looked for in."""
+
+    @property
+    def name(self) -> str:
+        return self.environment.name
+
+    def assess_read(self, path: str) -> Assessment:
+        return assess_read(path, cwd=self.environment.cwd, home=self.home)
+
+    def assess_write(self, path: str) -> Assessment:
+        return assess_write(path, cwd=self.environment.cwd, home=self.home)
+
+    async def query(self, script: str, *, timeout: float = 60) -> CommandResult:
+        """Run a script of our own that only looks; it leaves the shell's state alone.
+
+        Raises:
+            ToolError: it did not finish in `timeout` seconds.
+        """
+        result = await self.environment.run(script, timeout=timeout, keep_state=False)
+        if result.exit_code == 124:
+            raise ToolError(
+                f"Looking took longer than {timeout:g} s.", hint="Name a smaller folder."
+            )
+        return result
+
+
+def quoted_path(path: str) -> str:
+    """`path` for a shell script, with a leading `~` left to the shell and no option look-alikes."""
+    if path == "~" or path.startswith("~/"):
+        return '"$HOME"' + shlex.quote(path[1:])
+    return shlex.quote(f"./{path}" if path.startswith("-") else path)
