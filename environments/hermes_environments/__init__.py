@@ -1,1 +1,1 @@
-"""Where commands run. Found through entry points; `environments/README.md` says how to add one."""
+"""Where commands run: execution environments behind `hermes_tui.core.environment`."""

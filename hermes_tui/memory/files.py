@@ -11,7 +11,7 @@ from typing import Literal
 import anyio.to_thread
 from msgspec import Struct
 
-from hermes_tui.config.durable import locked, replace_file
+from hermes_tui.config.files import editing, replace_file
 from hermes_tui.core.errors import HermesError, ToolError
 
 SEPARATOR = "\n§\n"
@@ -82,23 +82,18 @@ class MemoryFiles:
         return await anyio.to_thread.run_sync(self._change_now, target, change)
 
     def _change_now(self, target: Target, change: Callable[[list[str]], list[str]]) -> MemoryFile:
-        try:
-            with locked(self._folder / ".lock"):
-                before = self.read(target)
-                text = SEPARATOR.join(change(before.entries))
-                if len(text) > before.limit and len(text) > before.size:
-                    raise ToolError(
-                        f"{before.name} would have {len(text):,} characters; it holds "
-                        f"{before.limit:,}.",
-                        hint=f"Shorten or remove entries first. It says:\n{before.text}",
-                    )
-                replace_file(before.path, text + "\n" if text else "")
-                return self.read(target)
-        except OSError as error:
-            raise ToolError(
-                f"{self._folder / NAMES[target]} cannot be written: {error.strerror}.",
-                hint="Tell the person; nothing was changed.",
-            ) from error
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with editing(self._folder / NAMES[target]):
+            before = self.read(target)
+            text = SEPARATOR.join(change(before.entries))
+            if len(text) > before.limit and len(text) > before.size:
+                raise ToolError(
+                    f"{before.name} would have {len(text):,} characters; it holds "
+                    f"{before.limit:,}.",
+                    hint=f"Shorten or remove entries first. It says:\n{before.text}",
+                )
+            replace_file(before.path, f"{text}\n".encode() if text else b"", mode=0o600)
+            return self.read(target)
 
 
 def _one_entry(text: str) -> str:

@@ -2,9 +2,9 @@
 
 from typing import Literal
 
+from hermes_tui.config.schema import Mode as Mode
 from hermes_tui.safety.risk import Risk
 
-Mode = Literal["read-only", "ask", "auto-edit", "full-auto"]
 MODES: tuple[Mode, ...] = ("read-only", "ask", "auto-edit", "full-auto")
 """Strictest first."""
 

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import yaml
 from msgspec import Struct
 
 
@@ -29,6 +28,8 @@ def list_skills(*folders: Path) -> list[SkillEntry]:
 
 def _entry(file: Path, folder: Path) -> SkillEntry | None:
     """The skill in `file`, or None where its head cannot be read."""
+    import yaml  # 20 ms that a home without skills need not pay
+
     try:
         _, head, _ = file.read_text(encoding="utf-8").split("---\n", 2)
         fields = yaml.safe_load(head)

@@ -8,7 +8,7 @@ from hermes_tui.core.errors import ToolError
 from hermes_tui.core.messages import Checklist
 from hermes_tui.core.ports import Human
 from hermes_tui.memory.files import MemoryFiles
-from hermes_tui.store import Store
+from hermes_tui.store.search import Search
 from hermes_tui.tools.registry import Outcome, Say, Tool
 
 MARKS = {"pending": "[ ]", "doing": "[>]", "done": "[x]"}
@@ -70,15 +70,15 @@ def clarify_tool(human: Human) -> Tool[ClarifyArgs]:
     return Tool("clarify", ClarifyArgs, run)
 
 
-def session_search_tool(store: Store) -> Tool[SessionSearchArgs]:
+def session_search_tool(search: Search) -> Tool[SessionSearchArgs]:
     async def run(args: SessionSearchArgs, say: Say) -> str:
         del say
-        found = await store.search(args.query, limit=args.limit)
+        found = await search.find(args.query, limit=args.limit)
         searched = f"{found.sessions_searched} sessions searched for: {' '.join(found.terms)}"
         if not found.hits:
             return f"Nothing found. [{searched}]"
         lines = [
-            f"{hit.at:%Y-%m-%d %H:%M}  session {hit.session_id} ({hit.title})  {hit.role}: "
+            f"{hit.at:%Y-%m-%d %H:%M}  session {hit.session_id} ({hit.session_title})  {hit.role}: "
             f"{' '.join(hit.excerpt.split())}"
             for hit in found.hits
         ]

@@ -49,7 +49,7 @@ class ListFilesArgs(Struct, frozen=True):
     pattern: Annotated[str, Meta(description="file name pattern, e.g. *.py")] = ""
     sort: Literal["name", "size", "modified"] = "name"
     limit: Annotated[int, Meta(ge=1, le=1000)] = 100
-    depth: Annotated[int | None, Meta(ge=1, description="1 = this folder only")] = None
+    depth: Annotated[int, Meta(ge=1, description="1 = this folder only")] | None = None
 
 
 def search_files_tool(workplace: Workplace) -> Tool[SearchFilesArgs]:

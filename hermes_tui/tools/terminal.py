@@ -22,7 +22,7 @@ class TerminalArgs(Struct, frozen=True):
     interactive programs. Use background=true for servers and anything long; see `process`."""  # noqa: D205, D209
 
     command: str
-    timeout: Annotated[int | None, Meta(description="seconds; default 120")] = None
+    timeout: Annotated[int, Meta(ge=1, description="seconds; default 120")] | None = None
     background: bool = False
 
 

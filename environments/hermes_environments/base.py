@@ -1,0 +1,372 @@
+"""What every environment has in common: all of the contract, given a byte channel."""
+
+import asyncio
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Coroutine, Mapping, Sequence
+from contextlib import AsyncExitStack, suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+import anyio
+import msgspec
+
+from hermes_environments import files, jobs
+from hermes_environments.capture import Capture
+from hermes_environments.channel import Capabilities, Channel, ChannelLostError
+from hermes_environments.conversation import Conversation, Outcome, Worker
+from hermes_environments.worker import (
+    BOOTSTRAP,
+    EXEC_ID,
+    SWEEP,
+    Baseline,
+    Script,
+    ShellState,
+    encode,
+    exporting,
+    new_id,
+)
+from hermes_tui.core.environment import CommandResult, Ended, Job, OnOutput
+from hermes_tui.core.errors import EnvironmentUnavailableError, ToolError
+
+KILL_SECONDS = 5.0
+"""A cancelled or timed out command is given up after this long."""
+FRIENDLY = {"TERM": "dumb", "PAGER": "cat", "GIT_PAGER": "cat", "GIT_TERMINAL_PROMPT": "0"}
+"""Nothing may wait for a person at a terminal."""
+SHELL_SECONDS = 60.0
+"""For our own scripts."""
+LAST_WORDS_SECONDS = 0.2
+"""For the output of processes that were just killed to arrive."""
+TIMEOUT_EXIT_CODE = 124
+
+T = TypeVar("T")
+
+
+class BaseEnvironment(ABC):
+    """The contract of `hermes_tui.core.environment.Environment`, on `channel` alone.
+
+    `environments/README.md` says how to write another one.
+    """
+
+    capabilities = Capabilities()
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        cwd: str,
+        state_dir: str,
+        variables: Mapping[str, str] | None = None,
+    ) -> None:
+        """`variables` are exported to every command, in addition to the place's own."""
+        self._name = name
+        self._first_cwd = cwd
+        self._folder = Path(state_dir)
+        self._state = ShellState(cwd=cwd, exports=exporting(variables or {}))
+        self._baseline: Baseline | None = None
+        self._turn = anyio.Lock(fast_acquire=True)
+        self._opening = anyio.Lock()
+        self._is_open = False
+        self._next: asyncio.Task[Worker] | None = None
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def cwd(self) -> str:
+        return self._state.cwd
+
+    @property
+    def jobs_folder(self) -> bytes:
+        return b'"${XDG_STATE_HOME:-$HOME/.local/state}/hermes-tui/jobs"'
+
+    @abstractmethod
+    async def channel(self, argv: Sequence[str], *, env: Mapping[str, str]) -> Channel:
+        """Start a process inside the environment, with `env` (never secret) added to its own.
+
+        Raises:
+            EnvironmentUnavailableError: it cannot be started.
+        """
+
+    async def _open(self) -> None:  # noqa: B027 - not every place needs it
+        """Find, wake or create the place; called once."""
+
+    async def _close(self) -> None:  # noqa: B027 - not every place needs it
+        """Release the place."""
+
+    async def open(self) -> None:
+        async with self._opening:
+            if not self._is_open:
+                await self._open()
+                self._is_open = True
+
+    async def close(self) -> None:
+        async with self._opening:
+            if (spare := self._next) is not None:
+                self._next = None
+                spare.cancel()
+                await asyncio.wait({spare})
+                if not spare.cancelled() and spare.exception() is None:
+                    await spare.result().channel.close()
+            if self._is_open:
+                self._is_open = False
+                await self._close()
+
+    async def run(
+        self,
+        command: str,
+        *,
+        timeout: float,
+        cwd: str | None = None,
+        env: Mapping[str, str] | None = None,
+        stdin: bytes = b"",
+        on_output: OnOutput | None = None,
+        keep_state: bool = True,
+    ) -> CommandResult:
+        text = encode(command)
+        async with AsyncExitStack() as stack:
+            if keep_state:
+                await stack.enter_async_context(self._turn)
+            script = Script(
+                command=text,
+                state=self._state,
+                baseline=self._baseline,
+                env=env or {},
+                cwd=self._absolute(cwd) if cwd is not None else None,
+                has_stdin=bool(stdin),
+                keeps_state=keep_state,
+            )
+            return await self._run(script, timeout, stdin, on_output)
+
+    async def start(self, command: str) -> Job:
+        text = encode(command)
+        exits_on_error = b"set -o errexit" in self._state.options
+        worker = await self._take()
+        folder = self.jobs_folder + b"/" + worker.exec_id.encode()
+        starting = jobs.starting(folder, text, exits_on_error=exits_on_error)
+        script = Script(
+            command=starting, state=self._state, baseline=self._baseline, keeps_state=False
+        )
+        result = await self._run(script, SHELL_SECONDS, worker=worker)
+        if result.exit_code != 0:
+            raise ToolError(
+                f"The job could not be started: {result.output.text.strip() or 'no reason given'}.",
+                hint="Check that the folder for background jobs can be written.",
+            )
+        return jobs.ShellJob(self, worker.exec_id)
+
+    async def jobs(self) -> list[Job]:
+        return [*await jobs.list_jobs(self)]
+
+    async def read_file(self, path: str, *, offset: int = 0, limit: int | None = None) -> bytes:
+        path = self._absolute(path)
+        code, data = await self.shell(files.reading(path, offset, limit))
+        if code:
+            raise files.failure(path, code, verb="read")
+        return data
+
+    async def write_file(self, path: str, data: bytes) -> None:
+        path = self._absolute(path)
+        code, _ = await self.shell(files.writing(path), stdin=data)
+        if code:
+            raise files.failure(path, code, verb="written")
+
+    async def shell(
+        self, script: bytes, *, stdin: bytes = b"", timeout: float = SHELL_SECONDS
+    ) -> tuple[int, bytes]:
+        """Run `script` in a fresh shell, outside the session; exit code and all of stdout.
+
+        The exit code is 124 when it took longer than `timeout` seconds.
+        """
+        printed = bytearray()
+
+        async def keep(data: bytes) -> None:
+            printed.extend(data)
+
+        whole = Script(
+            command=b"\\builtin exec 2>/dev/null\n" + script,
+            state=ShellState(cwd="/"),
+            has_stdin=True,
+            keeps_state=False,
+        )
+        result = await self._run(whole, timeout, stdin, keep)
+        if result.exit_code is None:
+            raise ChannelLostError(f"The connection to {self._name} was lost.")
+        return result.exit_code, bytes(printed)
+
+    async def sweep(self, exec_id: str) -> int:
+        """End every process with this id inside the environment; how many are left."""
+        channel = await self.channel(["sh", "-c", SWEEP, "sweep", exec_id], env={})
+        try:
+            printed = b""
+            while data := await channel.recv():
+                printed += data
+        finally:
+            await channel.close()
+        return int(printed) if printed.strip().isdigit() else 0
+
+    def _absolute(self, path: str) -> str:
+        if path == "~" or path.startswith(("/", "~/")):
+            return path
+        return f"{self.cwd.rstrip('/')}/{path}"
+
+    async def _run(
+        self,
+        script: Script,
+        timeout: float,
+        stdin: bytes = b"",
+        on_output: OnOutput | None = None,
+        worker: Worker | None = None,
+    ) -> CommandResult:
+        began = time.monotonic()
+        capture = Capture(self._folder / "output")
+        worker = worker or await self._take()
+        outcome, notice = await self._attempt(worker, script, capture, timeout, stdin, on_output)
+        if worker.is_prewarmed and outcome and outcome.exit_code is not None and not outcome.header:
+            # The spare worker died while it waited; the command has not run.
+            worker = await self._spawn()
+            outcome, notice = await self._attempt(
+                worker, script, capture, timeout, stdin, on_output
+            )
+        ended, code = self._ending(script, outcome)
+        if outcome and outcome.trailer and outcome.trailer.is_state_too_large:
+            notice = "The shell's variables and functions are too large and were not kept."
+        self._adopt(script, outcome)
+        return CommandResult(
+            exit_code=code,
+            ended=ended,
+            output=await capture.output(),
+            cwd=self.cwd,
+            seconds=time.monotonic() - began,
+            notice=notice,
+        )
+
+    async def _attempt(
+        self,
+        worker: Worker,
+        script: Script,
+        capture: Capture,
+        timeout: float,
+        stdin: bytes,
+        on_output: OnOutput | None,
+    ) -> tuple[Outcome | None, str]:
+        """What the worker came to, None after a timeout; and a notice."""
+        conversation = Conversation(worker, script, capture)
+        outcome: Outcome | None = None
+        try:
+            with anyio.move_on_after(timeout):
+                await conversation.begin(stdin)
+                self._prewarm()
+                outcome = await conversation.hear(on_output)
+        except ChannelLostError:
+            outcome = Outcome(exit_code=None, header=None, trailer=None)
+        except BaseException:
+            await _to_the_end(self._kill(worker, conversation))
+            raise
+        if outcome is None:
+            return None, await _to_the_end(self._kill(worker, conversation))
+        await conversation.close()
+        if outcome.header is not None:
+            self._baseline = outcome.header.baseline if outcome.header.is_in_cwd else None
+        return outcome, ""
+
+    def _adopt(self, script: Script, outcome: Outcome | None) -> None:
+        if outcome and outcome.trailer and (state := outcome.trailer.state):
+            # A folder for one command is not where the next one starts.
+            is_passing = script.cwd is not None
+            cwd = script.state.cwd if is_passing else state.cwd
+            self._state = msgspec.structs.replace(state, cwd=cwd)
+
+    def _ending(self, script: Script, outcome: Outcome | None) -> tuple[Ended, int | None]:
+        if outcome is None:
+            return Ended.TIMEOUT, TIMEOUT_EXIT_CODE
+        if outcome.exit_code is None:
+            return Ended.LOST, None
+        if outcome.header is None:
+            raise EnvironmentUnavailableError(
+                f"bash in {self._name} ended with exit code {outcome.exit_code} "
+                "before it ran the command.",
+                hint="Check that bash is installed there and starts.",
+            )
+        if not outcome.header.is_in_cwd:
+            raise self._not_run(script)
+        return Ended.EXIT, outcome.exit_code
+
+    def _not_run(self, script: Script) -> ToolError:
+        """The error for a folder that is not there; elsewhere the command could do harm."""
+        if script.cwd is not None:
+            return ToolError(
+                f"There is no folder {script.cwd!r}; the command was not run.",
+                hint="Pass a cwd that exists.",
+            )
+        gone = script.state.cwd
+        if self.cwd == gone:
+            next_cwd = self._first_cwd if gone != self._first_cwd else "/"
+            self._state = msgspec.structs.replace(self._state, cwd=next_cwd)
+        return ToolError(
+            f"The working directory {gone!r} is gone; the command was not run.",
+            hint=f"Run it again if it is right for {self.cwd!r}, where the next command starts.",
+        )
+
+    async def _kill(self, worker: Worker, conversation: Conversation) -> str:
+        """End a command with all it started; a notice when that failed."""
+        left: int | None = None
+        with anyio.move_on_after(KILL_SECONDS):
+            async with anyio.create_task_group() as group:
+                group.start_soon(conversation.hear_out)
+                with suppress(EnvironmentUnavailableError):
+                    left = await self.sweep(worker.exec_id)
+                group.cancel_scope.deadline = anyio.current_time() + LAST_WORDS_SECONDS
+        await conversation.close()
+        if left == 0:
+            return ""
+        return f"{'Some' if left is None else left} processes of the command may still be running."
+
+    async def _take(self) -> Worker:
+        """The spare worker, or a new one."""
+        if not self._is_open:
+            await self.open()
+        spare, self._next = self._next, None
+        if spare is None:
+            return await self._spawn()
+        try:
+            return await asyncio.shield(spare)
+        except EnvironmentUnavailableError:
+            return await self._spawn()
+        except asyncio.CancelledError:
+            self._next = self._next or spare
+            raise
+
+    def _prewarm(self) -> None:
+        """Start the next worker while this command runs and the model thinks."""
+        if self._next is None and self.capabilities.prewarm:
+            self._next = asyncio.create_task(self._spawn(is_prewarmed=True))
+            self._next.add_done_callback(_look_at)
+
+    async def _spawn(self, *, is_prewarmed: bool = False) -> Worker:
+        exec_id = new_id()
+        argv = ["bash", "--norc", "--noprofile", "-c", BOOTSTRAP, "bash"]
+        channel = await self.channel(argv, env={EXEC_ID: exec_id})
+        return Worker(exec_id=exec_id, channel=channel, is_prewarmed=is_prewarmed)
+
+
+def _look_at(spare: asyncio.Task[Worker]) -> None:
+    """A spare that could not be started is tried again, and reported, when one is needed."""
+    if not spare.cancelled():
+        spare.exception()
+
+
+async def _to_the_end(work: Coroutine[Any, Any, T]) -> T:
+    """Finish `work` although this task is cancelled, even repeatedly; then be cancelled."""
+    task = asyncio.create_task(work)
+    cancelled: asyncio.CancelledError | None = None
+    with anyio.CancelScope(shield=True):
+        while not task.done():
+            try:
+                await asyncio.shield(task)
+            except asyncio.CancelledError as error:
+                cancelled = error
+    if cancelled is not None:
+        raise cancelled
+    return task.result()

@@ -1,0 +1,122 @@
+"""Keeps what a command prints: both ends in memory, all of it in a file when it is long."""
+
+import os
+import secrets
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import anyio
+
+from hermes_tui.core.environment import Output
+
+HEAD_BYTES = 64 * 1024
+TAIL_BYTES = 64 * 1024
+SPILL_BYTES = 256 * 1024 * 1024
+BATCH_BYTES = 1024 * 1024
+SPILL_DAYS = 7
+"""Spill files older than this are removed when a new one is made."""
+
+
+def make_private(folder: Path) -> None:
+    """Create `folder` and its missing parents, for this user only."""
+    for path in (*reversed(folder.parents), folder):
+        if not path.is_dir():
+            path.mkdir(mode=0o700, exist_ok=True)
+
+
+class Capture:
+    """Head and tail of a byte stream, and a file under `folder` once they cannot hold it.
+
+    Memory stays below head + 2 tails + one batch. The file gets every byte up to
+    `spill_bytes`; after that only counting and the tail go on. A file that cannot be
+    written costs the file, not the command.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        head_bytes: int = HEAD_BYTES,
+        tail_bytes: int = TAIL_BYTES,
+        spill_bytes: int = SPILL_BYTES,
+    ) -> None:
+        self._folder = folder
+        self._head_bytes = head_bytes
+        self._tail_bytes = tail_bytes
+        self._spill_bytes = spill_bytes
+        self._head = bytearray()
+        self._tail = bytearray()
+        self._batch = bytearray()
+        self._total = 0
+        self._path: Path | None = None
+        self._is_spilling = True
+        """Becomes False at the cap or at the first error."""
+
+    async def add(self, data: bytes) -> None:
+        """Take the next bytes; disk writes happen in batches, in a thread."""
+        self._total += len(data)
+        if self._total <= self._head_bytes:
+            self._head += data
+            return
+        if room := self._head_bytes - len(self._head):
+            self._head += data[:room]
+            data = data[room:]
+        had_overflowed = self._path is not None or not self._is_spilling
+        if not had_overflowed and self._total > self._head_bytes + self._tail_bytes:
+            await self._spill(bytes(self._head + self._tail), is_first=True)
+        self._tail += data
+        if len(self._tail) > 2 * self._tail_bytes:
+            del self._tail[: len(self._tail) - self._tail_bytes]
+        if self._path is not None and self._is_spilling:
+            self._batch += data
+            if len(self._batch) >= BATCH_BYTES:
+                await self._spill_batch()
+
+    async def output(self) -> Output:
+        """What was taken so far; the file is complete when this returns."""
+        if self._batch:
+            await self._spill_batch()
+        return Output(
+            head=bytes(self._head),
+            tail=bytes(self._tail[-self._tail_bytes :]),
+            total_bytes=self._total,
+            path=str(self._path) if self._path else None,
+        )
+
+    async def _spill_batch(self) -> None:
+        batch = bytes(self._batch)
+        self._batch.clear()
+        await self._spill(batch)
+
+    async def _spill(self, data: bytes, *, is_first: bool = False) -> None:
+        with anyio.CancelScope(shield=True):  # a batch is written once and whole
+            await anyio.to_thread.run_sync(self._write, data, is_first)
+
+    def _write(self, data: bytes, is_first: bool) -> None:
+        try:
+            if is_first:
+                self._path = self._create()
+            assert self._path is not None
+            room = self._spill_bytes - self._path.stat().st_size
+            with self._path.open("ab") as file:
+                file.write(data[:room])
+            if len(data) >= room:
+                self._is_spilling = False
+        except OSError:
+            self._is_spilling = False
+            if self._path:
+                with suppress(OSError):
+                    self._path.unlink()
+            self._path = None
+
+    def _create(self) -> Path:
+        make_private(self._folder)
+        oldest = time.time() - SPILL_DAYS * 86_400
+        for path in self._folder.glob("*.txt"):
+            with suppress(OSError):
+                if path.stat().st_mtime < oldest:
+                    path.unlink()
+        path = self._folder / f"{secrets.token_hex(8)}.txt"
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        return path

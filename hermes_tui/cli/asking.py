@@ -1,0 +1,41 @@
+"""A person at a plain terminal, asked line by line."""
+
+import sys
+from collections.abc import Sequence
+
+import anyio.to_thread
+
+from hermes_tui.core.events import Approval, ApprovalRequest
+from hermes_tui.safety.terminal_text import visible
+
+
+class TerminalHuman:
+    """Asks on stderr and reads the answer from stdin. Anything but a clear yes is a no."""
+
+    async def approve(self, request: ApprovalRequest) -> Approval:
+        choices = "y = once, s = this session, anything else = no" if request.scope else "y = once"
+        answer = await _ask(
+            f"\n{visible(request.action)}\n"
+            f"{request.reason} Runs in {request.environment}, {visible(request.cwd)}.\n"
+            f"Allow? [{choices}] "
+        )
+        match answer.strip().lower():
+            case "y" | "yes":
+                return Approval("once")
+            case "s" if request.scope:
+                return Approval("session")
+            case _:
+                return Approval("deny")
+
+    async def ask(self, question: str, choices: Sequence[str] = ()) -> str:
+        listed = "".join(f"\n  {n}. {visible(c)}" for n, c in enumerate(choices, 1))
+        answer = (await _ask(f"\n{visible(question)}{listed}\n> ")).strip()
+        if answer.isdigit() and 1 <= int(answer) <= len(choices):
+            return choices[int(answer) - 1]
+        return answer
+
+
+async def _ask(prompt: str) -> str:
+    sys.stderr.write(prompt)
+    sys.stderr.flush()
+    return await anyio.to_thread.run_sync(sys.stdin.readline, abandon_on_cancel=True)

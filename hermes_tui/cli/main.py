@@ -1,0 +1,57 @@
+"""The `hermes` command: without a subcommand it opens the screen."""
+
+import sys
+from typing import TYPE_CHECKING, Never
+
+if TYPE_CHECKING:
+    from hermes_tui.core.errors import HermesError
+
+VERSION_FLAGS = ("--version", "-V")
+
+
+def main() -> Never:
+    """Run the command line in `sys.argv`; always ends with `SystemExit`."""
+    args = sys.argv[1:]
+    if len(args) == 1 and args[0] in VERSION_FLAGS:
+        from hermes_tui import __version__
+
+        sys.stdout.write(f"hermes {__version__}\n")
+        raise SystemExit(0)
+    from hermes_tui.cli.diagnostics import guarded
+
+    with guarded():
+        raise SystemExit(_run(args))
+    raise AssertionError("guarded() never goes on after an error")
+
+
+def _run(args: list[str]) -> int:
+    import typer
+
+    from hermes_tui.cli.app import command
+
+    try:
+        code: object = command()(args, prog_name="hermes", standalone_mode=False)
+    except typer.Abort:
+        raise KeyboardInterrupt from None
+    except usage_errors() as error:
+        raise _as_usage(error) from None
+    return code if isinstance(code, int) else 0
+
+
+def usage_errors() -> type[Exception]:
+    """What Typer raises for a wrong command line, whichever parser it is built on."""
+    import typer
+
+    return typer.BadParameter.__mro__[2]  # BadParameter < UsageError < the base of both
+
+
+def _as_usage(error: Exception) -> "HermesError":
+    """A wrong command line as one of our errors."""
+    from hermes_tui.core.errors import ConfigError
+
+    message = str(error.format_message()).strip()  # type: ignore[attr-defined]
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context is not None else "hermes"
+    return ConfigError(
+        message if message.endswith((".", "?")) else f"{message}.", hint=f"See `{path} --help`."
+    )

@@ -1,0 +1,22 @@
+"""`hermes model`: which models there are, and choosing the one to use."""
+
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command()
+def model(
+    name: Annotated[str, typer.Argument(help="Use this one from now on.")] = "",
+    show_all: Annotated[bool, typer.Option("--all", help="Also those without a key.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List models, or choose the default one: hermes model provider/name."""
+    from hermes_tui.cli.model_commands import choose, list_models
+
+    if name:
+        choose(name)
+    else:
+        list_models(show_all=show_all, as_json=as_json)

@@ -1,0 +1,46 @@
+"""`hermes run`: answer one prompt on stdout, then exit."""
+
+from typing import Annotated, Never
+
+import typer
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command()
+def run(
+    prompt: Annotated[list[str] | None, typer.Argument(help="What to do; stdin is added.")] = None,
+    model: Annotated[str, typer.Option("--model", "-m", help="Which model answers.")] = "",
+    env: Annotated[str, typer.Option("--env", "-e", help="Where commands run.")] = "",
+    cwd: Annotated[str, typer.Option(help="Start in this folder.")] = "",
+    continue_: Annotated[
+        bool, typer.Option("--continue", "-c", help="Go on with the latest session here.")
+    ] = False,
+    resume: Annotated[str, typer.Option("--resume", "-r", help="Go on with this session.")] = "",
+    max_steps: Annotated[int, typer.Option(min=0, help="Model calls at most.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print events, one a line.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only the final answer.")] = False,
+    usage_file: Annotated[str, typer.Option(help="Write tokens and cost here as JSON.")] = "",
+    mode: Annotated[str, typer.Option(help="read-only, ask, auto-edit or full-auto.")] = "",
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Same as --mode full-auto.")] = False,
+    record: Annotated[str, typer.Option(help="Record the model's replies to this file.")] = "",
+) -> Never:
+    """Answer one prompt and exit. The answer goes to stdout, everything else to stderr."""
+    import anyio
+
+    from hermes_tui.cli.one_shot import OneShot, answer
+    from hermes_tui.cli.options import overrides, whole_prompt
+
+    request = OneShot(
+        prompt=whole_prompt(prompt or []),
+        overrides=overrides(
+            model=model, environment=env, cwd=cwd, mode=mode, yes=yes, max_steps=max_steps,
+            record=record,
+        ),
+        resume=resume,
+        continues=continue_,
+        as_json=as_json,
+        quiet=quiet,
+        usage_file=usage_file,
+    )  # fmt: skip
+    raise SystemExit(anyio.run(answer, request))

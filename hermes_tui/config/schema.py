@@ -1,0 +1,132 @@
+"""What may stand in `config.yaml`.
+
+Every field has its meaning in the docstring under it; `docs/configuration.md` and
+the completion of `hermes config set` show those same words.
+"""
+
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct
+
+Mode = Literal["read-only", "ask", "auto-edit", "full-auto"]
+"""Approval modes, strictest first; `hermes_tui.safety.modes` says what each allows."""
+
+Seconds = Annotated[float, Meta(gt=0, le=86_400)]
+Name = Annotated[str, Meta(min_length=1)]
+Url = Annotated[str, Meta(pattern=r"^https?://[^\s/]+\S*$")]
+
+
+class Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A mapping in the configuration file."""
+
+
+class ModelsConfig(Section, frozen=True):
+    """How models are called, whichever they are."""
+
+    lane: Literal["auto", "direct", "litellm"] = "auto"
+    """`direct` speaks the OpenAI wire itself, `litellm` goes through litellm, `auto` takes
+    `direct` where the provider allows."""
+    timeout_seconds: Seconds = 120.0
+    """How long a provider may stay silent, before its first word and between two."""
+    retries: Annotated[int, Meta(ge=0, le=20)] = 3
+    """How often a failed call is tried again when trying again can help."""
+
+
+class ProviderConfig(Section, frozen=True):
+    """A provider of your own, or a change to a known one."""
+
+    base_url: Url | None = None
+    """Where its OpenAI-compatible API lives, e.g. `http://127.0.0.1:8000/v1`."""
+    api_key: Name | None = None
+    """Its key, best as a reference: `$NAME` is looked up in the environment, then `.env`."""
+    headers: dict[str, str] = {}
+    """HTTP headers sent with each request; values may be references like `$NAME`."""
+    tool_calls: Literal["native", "text"] = "native"
+    """`text` writes tool calls as `<tool_call>` in the reply, for models without native ones."""
+    context_window: Annotated[int, Meta(ge=1024)] | None = None
+    """Tokens its models can hold, where the provider does not say."""
+
+
+class TerminalConfig(Section, frozen=True):
+    """Where commands run."""
+
+    backend: Name = "local"
+    """The environment to use: an installed kind (`local`) or a name under `environments`."""
+    cwd: Name | None = None
+    """The folder commands start in; where Hermes was started when not set."""
+    timeout_seconds: Seconds = 120.0
+    """How long a command may run when the model names no limit."""
+    pass_env: list[Name] = []
+    """Environment variables commands may see besides the harmless ones (`PATH`, `HOME`, …)."""
+
+
+class EnvironmentConfig(Section, frozen=True):
+    """A named place where commands run."""
+
+    backend: Name
+    """Its kind: `local` or the name of an installed plug-in."""
+    options: dict[str, Any] = {}
+    """What that kind wants to know, e.g. a host or an image."""
+
+
+class AgentConfig(Section, frozen=True):
+    """How the agent works."""
+
+    max_steps: Annotated[int, Meta(ge=1, le=10_000)] = 90
+    """Most model calls in one turn."""
+    mode: Mode = "ask"
+    """What it may do without asking; `read-only` and `ask` are the careful ones."""
+    reasoning: Literal["off", "low", "high"] | None = None
+    """How long a model that can think thinks first; its own habit when not set."""
+
+
+class ToolsConfig(Section, frozen=True):
+    """The tools the model is offered."""
+
+    disabled: list[Name] = []
+    """Names of tools it is not offered."""
+    output_limit_chars: Annotated[int, Meta(ge=1_000, le=1_000_000)] = 16_000
+    """Longest result the model is given; the rest stays in a file it can page through."""
+
+
+class TuiConfig(Section, frozen=True):
+    """The screen."""
+
+    theme: Name | None = None
+    """Its colours, by the name of a theme; Hermes's own when not set."""
+    keys: dict[str, str] = {}
+    """Other keys for its commands, e.g. `interrupt: f4`; key help lists the names."""
+    show_reasoning: bool = True
+    """Whether the model's thinking is shown unfolded."""
+
+
+class SecretsConfig(Section, frozen=True):
+    """Where keys come from."""
+
+    keyring: bool = False
+    """Whether keys found neither in the environment nor in `.env` are looked up in the
+    system's keyring."""
+
+
+class LoggingConfig(Section, frozen=True):
+    """The log files under `logs/`."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least serious kind of line that is written."""
+
+
+class Config(Section, frozen=True):
+    """All settings, each with a value."""
+
+    model: Name | None = None
+    """The model as `provider/name`, e.g. `openrouter/nousresearch/hermes-4-405b`; `rehearsal`
+    is built in and needs no key."""
+    models: ModelsConfig = ModelsConfig()
+    providers: dict[str, ProviderConfig] = {}
+    terminal: TerminalConfig = TerminalConfig()
+    environments: dict[str, EnvironmentConfig] = {}
+    agent: AgentConfig = AgentConfig()
+    tools: ToolsConfig = ToolsConfig()
+    tui: TuiConfig = TuiConfig()
+    secrets: SecretsConfig = SecretsConfig()
+    logging: LoggingConfig = LoggingConfig()

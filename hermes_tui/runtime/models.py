@@ -1,0 +1,77 @@
+"""Which models there are to choose from, and making the chosen one."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from msgspec import Struct
+
+from hermes_tui.config.schema import Config
+from hermes_tui.core.ports import Model
+from hermes_tui.models.catalog import PROVIDERS
+from hermes_tui.models.resolve import REHEARSAL, ProviderSettings, default_model_name, resolve
+
+
+class ModelChoice(Struct, frozen=True):
+    """A model one may switch to."""
+
+    name: str
+    summary: str
+    """What it is good for, and what is missing to use it."""
+    is_ready: bool
+    """Its key is there, or it needs none."""
+
+
+def build_model(
+    name: str | None, *, config: Config, secrets: Mapping[str, str], record: str | None = None
+) -> Model:
+    """The model asked for: by name, else the configured one, else the first with a key.
+
+    Raises:
+        ConfigError: there is no such provider.
+        ModelAuthError: it needs a key that is not there.
+    """
+    providers = provider_settings(config)
+    chosen = name or config.model or default_model_name(secrets, providers)
+    model = resolve(
+        chosen,
+        providers=providers,
+        secrets=secrets,
+        lane=config.models.lane,
+    )
+    if record:
+        from hermes_tui.models.replay import RecordingModel
+
+        return RecordingModel(model, Path(record).expanduser())
+    return model
+
+
+def model_choices(secrets: Mapping[str, str], config: Config) -> list[ModelChoice]:
+    """Suggested models of every known provider, those that can answer now first."""
+    choices = [ModelChoice(REHEARSAL, "built in, no LLM: try every pane offline", is_ready=True)]
+    settings = provider_settings(config)
+    for provider in PROVIDERS:
+        own = settings.get(provider.name)
+        has_key = bool(own and own.api_key) or any(secrets.get(k) for k in provider.key_variables)
+        is_ready = has_key or not provider.key_variables
+        missing = "" if is_ready else f"; needs {provider.key_variables[0]}"
+        choices.extend(
+            ModelChoice(
+                f"{provider.name}/{suggestion.model}", f"{suggestion.use}{missing}", is_ready
+            )
+            for suggestion in provider.models
+        )
+    return sorted(choices, key=lambda choice: not choice.is_ready)
+
+
+def provider_settings(config: Config) -> dict[str, ProviderSettings]:
+    """`providers:` of the configuration as the models layer wants it."""
+    return {
+        name: ProviderSettings(
+            base_url=given.base_url,
+            api_key=given.api_key,
+            headers=given.headers,
+            tool_calls=given.tool_calls or "native",
+            context_window=given.context_window,
+        )
+        for name, given in config.providers.items()
+    }

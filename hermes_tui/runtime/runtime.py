@@ -1,0 +1,324 @@
+"""The composition root: the only place that builds things and joins them."""
+
+import os
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime
+from pathlib import Path
+
+from msgspec import Struct
+
+from hermes_tui.agent.approvals import Approvals
+from hermes_tui.agent.context_files import context_files
+from hermes_tui.agent.prompt import PromptParts, system_prompt
+from hermes_tui.agent.session import Session
+from hermes_tui.config.load import load_config
+from hermes_tui.config.paths import Paths, find_paths
+from hermes_tui.config.schema import Config
+from hermes_tui.config.secrets import Secrets, load_secrets
+from hermes_tui.core.environment import Environment
+from hermes_tui.core.errors import ConfigError
+from hermes_tui.core.events import Notice
+from hermes_tui.core.history import closing_messages
+from hermes_tui.core.messages import Message
+from hermes_tui.core.ports import Human, Model, Prefix
+from hermes_tui.memory.files import MemoryFile, MemoryFiles
+from hermes_tui.models.retry import close_model
+from hermes_tui.runtime.environments import build_environment
+from hermes_tui.runtime.models import ModelChoice, build_model, model_choices
+from hermes_tui.runtime.toolbox import toolbox
+from hermes_tui.safety.modes import Mode
+from hermes_tui.skills.library import SkillEntry, list_skills
+from hermes_tui.store.search import SearchResults
+from hermes_tui.store.sessions import SessionRecord
+from hermes_tui.store.store import Store
+from hermes_tui.tools.output import OutputShelf
+from hermes_tui.tools.registry import ToolSet
+from hermes_tui.tools.workplace import Workplace
+
+
+class Overrides(Struct, frozen=True, kw_only=True):
+    """What a command line said that goes before the configuration; None where it said nothing."""
+
+    mode: Mode | None = None
+    model: str | None = None
+    environment: str | None = None
+    cwd: Path | None = None
+    max_steps: int | None = None
+    record: str | None = None
+    """A file to record the model's replies to."""
+
+
+class Runtime:
+    """Everything a front end needs. Made by `open_runtime`."""
+
+    def __init__(
+        self,
+        *,
+        paths: Paths,
+        config: Config,
+        secrets: Secrets,
+        store: Store,
+        workplace: Workplace,
+        human: Human,
+        source: str,
+        overrides: Overrides,
+        closing: AsyncExitStack,
+    ) -> None:
+        self.paths = paths
+        self.config = config
+        self.store = store
+        self.mode: Mode = overrides.mode or config.agent.mode
+        """May be assigned; counts from the next tool call on."""
+        self._secrets = secrets
+        self._workplace = workplace
+        self._human = human
+        self._source = source
+        self._overrides = overrides
+        self._closing = closing
+        self._shelf = OutputShelf(
+            paths.run_dir / "outputs", limit_chars=config.tools.output_limit_chars
+        )
+        self._memory = MemoryFiles(paths.memory_dir)
+        self._model = self._build_model(overrides.model)
+        closing.push_async_callback(self._close_model)
+
+    @property
+    def environment(self) -> Environment:
+        return self._workplace.environment
+
+    @property
+    def model_name(self) -> str:
+        return self._model.name
+
+    @property
+    def is_rehearsal(self) -> bool:
+        return self._model.name == "rehearsal"
+
+    @property
+    def context_window(self) -> int | None:
+        return self._model.context_window
+
+    @property
+    def notices(self) -> list[Notice]:
+        """What a person has to be told before the first turn."""
+        said: list[Notice] = []
+        if self.is_rehearsal:
+            said.append(Notice("rehearsal model: no LLM; set a key or start Ollama", "warning"))
+        if self.paths.notice:
+            said.append(Notice(self.paths.notice, "warning"))
+            self.paths.mark_notice_said()
+        return said
+
+    async def new_session(self) -> Session:
+        """A fresh conversation; it enters lists once something was said in it."""
+        record = await self.store.sessions.create(
+            cwd=self.environment.cwd,
+            model=self._model.name,
+            environment=self.environment.name,
+            source=self._source,
+        )
+        tools = self._tools()
+        prefix = self._prefix(tools)
+        await self.store.sessions.set_prefix(record.id, prefix)
+        return self._session(record, tools, prefix)
+
+    async def resume(self, session_id: str) -> Session:
+        """A stored conversation as it was left, its prompt prefix byte for byte.
+
+        Raises:
+            NotFoundError: there is no such session.
+        """
+        record = await self.store.sessions.get(session_id)
+        tools = self._tools()
+        prefix = await self.store.sessions.prefix(record.id) or self._prefix(tools)
+        history = await self._closed_history(record.id)
+        return self._session(record, tools, prefix, history)
+
+    async def latest_session(self) -> SessionRecord | None:
+        """The session used last in this working directory."""
+        return await self.store.sessions.latest(self.environment.cwd)
+
+    async def switch_model(self, session: Session, name: str) -> None:
+        """Let another model answer from the next call on.
+
+        Raises:
+            ConfigError: there is no such provider.
+            ModelAuthError: it needs a key that is not there.
+        """
+        model = self._build_model(name)
+        await self._close_model()
+        self._model = session.model = model
+        await self._renew_prefix(session)
+
+    async def switch_environment(self, session: Session, name: str) -> None:
+        """Run commands elsewhere from the next call on; the old place stays open until the end.
+
+        Raises:
+            ConfigError: there is no such environment.
+            EnvironmentUnavailableError: it cannot serve; nothing has changed.
+        """
+        environment = build_environment(
+            name, config=self.config, paths=self.paths, cwd=Path(self.environment.cwd)
+        )
+        await environment.open()
+        self._closing.push_async_callback(environment.close)
+        self._workplace.environment = environment
+        await self._renew_prefix(session)
+
+    def model_choices(self) -> list[ModelChoice]:
+        """Models one may switch to, those that can answer now first."""
+        return model_choices(self._secrets, self.config)
+
+    def memory_files(self) -> list[MemoryFile]:
+        """`MEMORY.md` and `USER.md` as they are on disk now."""
+        return [self._memory.read("memory"), self._memory.read("user")]
+
+    def skills(self) -> list[SkillEntry]:
+        return list_skills(self.paths.skills_dir)
+
+    async def sessions(self, *, limit: int = 50, text: str = "") -> list[SessionRecord]:
+        """Stored sessions, the last used first; `text` must occur in what lists show of one."""
+        return await self.store.sessions.newest(limit=limit, text=text)
+
+    async def search(self, query: str, *, limit: int = 20) -> SearchResults:
+        return await self.store.search.find(query, limit=limit)
+
+    async def rename_session(self, session_id: str, title: str) -> None:
+        await self.store.sessions.rename(session_id, title)
+
+    async def delete_session(self, session_id: str) -> None:
+        await self.store.sessions.delete(session_id)
+
+    async def restore_session(self, session_id: str) -> None:
+        await self.store.sessions.restore(session_id)
+
+    def _build_model(self, name: str | None) -> Model:
+        return build_model(
+            name, config=self.config, secrets=self._secrets, record=self._overrides.record
+        )
+
+    async def _close_model(self) -> None:
+        await close_model(self._model)
+
+    def _tools(self) -> ToolSet:
+        approvals = Approvals(
+            self._human, mode=lambda: self.mode, environment=lambda: self.environment
+        )
+        tools = toolbox(
+            workplace=self._workplace,
+            shelf=self._shelf,
+            search=self.store.search,
+            memory=self._memory,
+            human=self._human,
+            timeout_seconds=int(self.config.terminal.timeout_seconds),
+            disabled=self.config.tools.disabled,
+        )
+        return ToolSet(tools, gate=approvals, shelf=self._shelf)
+
+    def _prefix(self, tools: ToolSet) -> Prefix:
+        parts = PromptParts(
+            soul=_text_of(self.paths.soul),
+            user=self._memory.read("user"),
+            memory=self._memory.read("memory"),
+            skills=self.skills(),
+            context=context_files(Path(self.environment.cwd)),
+            environment=self.environment.name,
+            cwd=self.environment.cwd,
+            today=datetime.now().astimezone().date(),
+        )
+        return Prefix(system_prompt(parts), tools.specs)
+
+    async def _renew_prefix(self, session: Session) -> None:
+        tools = self._tools()
+        session.tools = tools
+        session.prefix = self._prefix(tools)
+        await self.store.sessions.set_prefix(session.id, session.prefix)
+
+    async def _closed_history(self, session_id: str) -> list[Message]:
+        """The stored messages, with calls a crash left open answered for good."""
+        history = [stored.message for stored in await self.store.messages.of_session(session_id)]
+        recorded = {
+            result.call_id: result for result in await self.store.messages.unanswered(session_id)
+        }
+        for message in closing_messages(
+            history, finished=recorded, partial="", note="(Hermes was stopped before it answered.)"
+        ):
+            await self.store.messages.append(session_id, message)
+            history.append(message)
+        return history
+
+    def _session(
+        self,
+        record: SessionRecord,
+        tools: ToolSet,
+        prefix: Prefix,
+        history: Sequence[Message] = (),
+    ) -> Session:
+        return Session(
+            id=record.id,
+            model=self._model,
+            tools=tools,
+            journal=self.store.journal(record.id),
+            prefix=prefix,
+            history=history,
+            usage=record.usage,
+            max_steps=self._overrides.max_steps or self.config.agent.max_steps,
+        )
+
+
+@asynccontextmanager
+async def open_runtime(
+    *, human: Human, source: str, overrides: Overrides | None = None
+) -> AsyncGenerator[Runtime, None]:
+    """Everything a front end needs; closed in reverse order when the block ends.
+
+    Args:
+        human: Who answers for the person.
+        source: The front end's name, stored with its sessions: `screen`, `run`, ….
+
+    Raises:
+        ConfigError: the configuration, an option or the home is wrong.
+        StoreError: the store cannot be opened.
+        EnvironmentUnavailableError: the environment cannot serve.
+    """
+    overrides = overrides or Overrides()
+    cwd = overrides.cwd or _current_folder()
+    paths = find_paths(os.environ)
+    config = load_config(paths, environ=os.environ, cwd=cwd)
+    paths.create()
+    secrets = load_secrets(paths, os.environ, config)
+    async with AsyncExitStack() as stack:
+        environment = build_environment(
+            overrides.environment or config.terminal.backend, config=config, paths=paths, cwd=cwd
+        )
+        await environment.open()
+        stack.push_async_callback(environment.close)
+        store = await stack.enter_async_context(Store.open(paths.database))
+        yield Runtime(
+            paths=paths,
+            config=config,
+            secrets=secrets,
+            store=store,
+            workplace=Workplace(environment, home=str(Path.home())),
+            human=human,
+            source=source,
+            overrides=overrides,
+            closing=stack,
+        )
+
+
+def _current_folder() -> Path:
+    try:
+        return Path.cwd()
+    except FileNotFoundError as error:
+        raise ConfigError(
+            "The current folder is gone.", hint="Change to another one, or pass --cwd."
+        ) from error
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""

@@ -1,0 +1,123 @@
+"""The schema, as the steps that lead to it.
+
+Append only: a step that has shipped is never edited. `PRAGMA user_version` holds how many
+have been applied. The full-text index is not part of it: which kind exists depends on
+what SQLite was built with, see `hermes_tui.store.indexes`.
+"""
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+from hermes_tui.core.errors import StoreError
+from hermes_tui.store.database import APPLICATION_ID
+
+
+def _first(connection: sqlite3.Connection) -> None:
+    for statement in (
+        """
+        CREATE TABLE prefixes (
+            sha256 TEXT PRIMARY KEY,
+            body   TEXT NOT NULL            -- JSON of core.ports.Prefix
+        ) WITHOUT ROWID
+        """,
+        """
+        CREATE TABLE sessions (
+            key           INTEGER PRIMARY KEY,
+            id            TEXT NOT NULL UNIQUE,
+            title         TEXT NOT NULL,
+            cwd           TEXT NOT NULL,
+            model         TEXT NOT NULL,
+            environment   TEXT NOT NULL,
+            source        TEXT NOT NULL,
+            created_at    INTEGER NOT NULL, -- times are microseconds since 1970, UTC
+            updated_at    INTEGER NOT NULL,
+            message_count INTEGER NOT NULL DEFAULT 0,
+            deleted_at    INTEGER,
+            prefix        TEXT REFERENCES prefixes
+        )
+        """,
+        "CREATE INDEX deleted_sessions ON sessions (deleted_at) WHERE deleted_at IS NOT NULL",
+        # AUTOINCREMENT: an id is never used twice, so an index entry left behind points nowhere.
+        """
+        CREATE TABLE messages (
+            id          INTEGER PRIMARY KEY AUTOINCREMENT,
+            session     INTEGER NOT NULL REFERENCES sessions ON DELETE CASCADE,
+            role        TEXT NOT NULL,
+            at          INTEGER NOT NULL,
+            text        TEXT NOT NULL,
+            layout      TEXT,               -- JSON; NULL: one part, prose
+            search_text TEXT                -- only where the index must see something else
+        )
+        """,
+        "CREATE INDEX messages_by_session ON messages (session)",
+        # On which days (UTC, since 1970) messages of which block (id / 1024) were stored: a
+        # hundredth of the size of an index on `at`, and right even when the clock goes back.
+        """
+        CREATE TABLE days (day INTEGER, block INTEGER, PRIMARY KEY (day, block))
+        WITHOUT ROWID
+        """,
+        """
+        CREATE TABLE tool_calls (
+            message  INTEGER NOT NULL REFERENCES messages ON DELETE CASCADE,
+            position INTEGER NOT NULL,      -- among the calls of that message, from 0
+            call_id  TEXT NOT NULL,
+            name     TEXT NOT NULL,
+            status   TEXT NOT NULL CHECK (status IN ('called', 'finished', 'failed')),
+            result   TEXT,                  -- JSON; NULL again once a tool message carries it
+            seconds  REAL,
+            PRIMARY KEY (message, position)
+        ) WITHOUT ROWID
+        """,
+        """
+        CREATE TABLE usage (
+            session          INTEGER REFERENCES sessions ON DELETE SET NULL,
+            at               INTEGER NOT NULL,
+            model            TEXT NOT NULL,
+            input_tokens     INTEGER NOT NULL,
+            output_tokens    INTEGER NOT NULL,
+            cached_tokens    INTEGER NOT NULL,
+            reasoning_tokens INTEGER NOT NULL,
+            cost_usd         REAL,          -- NULL: unknown
+            unpriced_calls   INTEGER NOT NULL
+        )
+        """,
+        "CREATE INDEX usage_by_session ON usage (session)",
+        # What the index sees. Tool output counts with its beginning and end; the line breaks
+        # in a tool call's JSON are the two characters \n, which would glue an n to the next word.
+        r"""
+        CREATE VIEW message_bodies (rowid, body) AS
+        SELECT id, CASE
+            WHEN search_text IS NOT NULL THEN search_text
+            WHEN role = 'tool' AND length(text) > 4000
+                THEN substr(text, 1, 3000) || char(10) || substr(text, -1000)
+            WHEN role = 'assistant' AND layout IS NOT NULL
+                THEN replace(replace(text, '\n', ' '), '\t', ' ')
+            ELSE text END
+        FROM messages
+        """,
+    ):
+        connection.execute(statement)
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_first,)
+
+
+def migrate(connection: sqlite3.Connection, path: Path) -> None:
+    """Bring the schema up to date, within the caller's transaction.
+
+    Raises:
+        StoreError: the file is of a newer Hermes than this one.
+    """
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > len(MIGRATIONS):
+        raise StoreError(
+            f"{path} was made by a newer Hermes (schema {version}; "
+            f"this one knows {len(MIGRATIONS)}).",
+            hint="Upgrade Hermes, or set HERMES_HOME to another folder.",
+        )
+    for migration in MIGRATIONS[version:]:
+        migration(connection)
+    if version < len(MIGRATIONS):
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")

@@ -1,0 +1,173 @@
+"""The Textual application: opens what the screen needs, and closes it again."""
+
+import asyncio
+import gc
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from time import monotonic
+from typing import ClassVar
+
+import anyio
+from textual.app import App
+
+from hermes_tui.core.errors import HermesError
+from hermes_tui.core.ports import Human
+from hermes_tui.tui import terminal_guard
+from hermes_tui.tui.human import TuiHuman
+from hermes_tui.tui.ports import Runtime
+from hermes_tui.tui.screens.chat import ChatScreen
+from hermes_tui.tui.themes import DEFAULT, THEMES
+
+OpenRuntime = Callable[[Human], AbstractAsyncContextManager[Runtime]]
+
+CLOSING_SECONDS = 2.0
+"""How long leaving may take, whatever the runtime still has to close."""
+SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+SWITCH_SECONDS = 0.0005
+"""A busy thread gives way to the screen ten times sooner than Python's default."""
+
+
+def local_now() -> datetime:
+    return datetime.now().astimezone()
+
+
+class HermesApp(App[int]):
+    """Paints first, opens the runtime next, and is ready when that is there.
+
+    Args:
+        open_runtime: Opens the runtime for the person given; left when the app ends.
+        resume: The session to continue.
+        prompt: Sent as soon as the runtime is there.
+        pick_session: Begin with the session picker.
+        clock: Seconds for durations on the screen.
+        now: Local time for ages on the screen.
+    """
+
+    TITLE = "Hermes"
+    CSS_PATH = "screens/chat.tcss"
+    ENABLE_COMMAND_PALETTE = False
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-medium"), (140, "-wide")]
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]
+
+    def __init__(
+        self,
+        open_runtime: OpenRuntime,
+        *,
+        resume: str | None = None,
+        prompt: str = "",
+        pick_session: bool = False,
+        clock: Callable[[], float] = monotonic,
+        now: Callable[[], datetime] = local_now,
+    ) -> None:
+        super().__init__()
+        for theme in THEMES:
+            self.register_theme(theme)
+        self.theme = DEFAULT
+        self.human = TuiHuman()
+        self.chat = ChatScreen(self.human, clock=clock, now=now)
+        self.failure: HermesError | None = None
+        """Why the runtime could not be opened, or broke."""
+        self._open_runtime = open_runtime
+        self._resume = resume
+        self._prompt = prompt
+        self._pick_session = pick_session
+        self._wants_out = anyio.Event()
+        self._is_out = anyio.Event()
+
+    def get_default_screen(self) -> ChatScreen:
+        return self.chat
+
+    def on_mount(self) -> None:
+        if not self.is_headless:
+            self._mind_signals()
+        self.call_after_refresh(self._go_live)
+
+    def _go_live(self) -> None:
+        self.run_worker(self._live(), group="runtime")
+
+    async def _live(self) -> None:
+        """Hold the runtime open for as long as the screen is there."""
+        try:
+            async with self._open_runtime(self.human) as runtime:
+                await self._show(runtime)
+                await self._wants_out.wait()
+                await self._end_turn()
+        except HermesError as error:
+            self.failure = error
+            self.exit(return_code=error.exit_code)
+        finally:
+            self._is_out.set()
+
+    async def _show(self, runtime: Runtime) -> None:
+        settings = runtime.config.tui
+        if settings.theme in self.available_themes:
+            self.theme = settings.theme
+        self.set_keymap(settings.keys)
+        if self._resume:
+            session = await runtime.resume(self._resume)
+        else:
+            session = await runtime.new_session()
+        await self.chat.attach(runtime, session)
+        if self._prompt:
+            self.chat.submit(self._prompt)
+        if self._pick_session:
+            self.chat.action_command("session.pick")
+        if not self.is_headless:
+            _settle_memory()
+
+    async def _end_turn(self) -> None:
+        self.human.close()
+        self.chat.interrupt()
+        with anyio.move_on_after(CLOSING_SECONDS):
+            await self.chat.conversation.ended()
+
+    async def action_quit(self) -> None:
+        await self.leave(0)
+
+    async def leave(self, return_code: int) -> None:
+        """End the turn, close the runtime and exit, in bounded time."""
+        self._wants_out.set()
+        with anyio.move_on_after(CLOSING_SECONDS):
+            await self._is_out.wait()
+        self.exit(return_code, return_code=return_code)
+
+    def _mind_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in SIGNALS:
+            loop.add_signal_handler(number, self._on_signal, number)
+
+    def _on_signal(self, number: int) -> None:
+        """Leave, and be gone after `CLOSING_SECONDS` even if something hangs."""
+        late = threading.Timer(CLOSING_SECONDS, os._exit, (128 + number,))
+        late.daemon = True
+        late.start()
+        self.run_worker(self.leave(128 + number), group="leave")
+
+
+def _settle_memory() -> None:
+    """Take everything that lives as long as the app out of the collector's sight."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 50, 1_000)
+
+
+def run_app(
+    open_runtime: OpenRuntime,
+    *,
+    resume: str | None = None,
+    prompt: str = "",
+    pick_session: bool = False,
+) -> int:
+    """Run the screen until the person leaves; the exit code of the process."""
+    terminal_guard.install()
+    sys.setswitchinterval(SWITCH_SECONDS)
+    app = HermesApp(open_runtime, resume=resume, prompt=prompt, pick_session=pick_session)
+    app.run()
+    if app.failure is not None:
+        sys.stderr.write(f"{app.failure}\n")
+    return app.return_code or 0

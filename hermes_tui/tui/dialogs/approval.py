@@ -1,0 +1,135 @@
+"""May this call run?"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Input, Static
+
+from hermes_tui.core.events import Approval, ApprovalRequest
+from hermes_tui.safety.terminal_text import visible
+from hermes_tui.tui.dialogs.sheet import Sheet
+from hermes_tui.tui.human import PendingApproval
+from hermes_tui.tui.registry import bindings_of
+from hermes_tui.tui.text import one_line, short_path
+
+
+class ApprovalSheet(Sheet):
+    """Shows everything the call would do; no key allows it by accident, esc and enter refuse."""
+
+    BINDINGS = bindings_of("approval")
+
+    class Left(Message):
+        """Tab: the person wants to type first."""
+
+    def __init__(self, pending: PendingApproval, *, may_take_keyboard: Callable[[], bool]) -> None:
+        super().__init__(may_take_keyboard=may_take_keyboard)
+        self._pending = pending
+        self._keys = Static(markup=False, classes="sheet-keys")
+        self._reason = Input(placeholder="Why not? Enter sends, empty is fine", classes="reason")
+        self._actions: dict[str, Callable[[], object]] = {
+            "approval.once": lambda: self._resolve("once"),
+            "approval.session": self._allow_session,
+            "approval.deny": self._ask_reason,
+            "approval.refuse": lambda: self._resolve("deny"),
+        }
+
+    def compose(self) -> ComposeResult:
+        request = self._pending.request
+        with VerticalScroll(classes="sheet-body", can_focus=False):
+            yield Static(Content(spelled_out(request.action)), markup=False, classes="action")
+        yield Static(_circumstances(request), markup=False, classes="sheet-note")
+        self._reason.display = False
+        yield self._reason
+        yield self._keys
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.watch_is_awake()
+
+    def count(self, position: int, total: int) -> None:
+        """Say which of several requests this is."""
+        of = f"   {position} of {total}" if total > 1 else ""
+        self.border_title = Content(f"Allow {one_line(self._pending.request.call.name, 24)}?{of}")
+
+    def watch_is_awake(self) -> None:
+        self._keys.update(self._key_line())
+
+    def on_focus(self) -> None:
+        self._keys.update(self._key_line())
+
+    def on_blur(self) -> None:
+        self._keys.update(self._key_line())
+
+    def action_command(self, command_id: str) -> None:
+        if command_id == "approval.prompt":
+            self.post_message(self.Left())
+        elif self.is_awake:
+            self._actions[command_id]()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        self._resolve("deny", event.value.strip())
+
+    def _allow_session(self) -> None:
+        if self._pending.request.scope:
+            self._resolve("session")
+
+    def _ask_reason(self) -> None:
+        if self._reason.has_focus:
+            return
+        self._reason.display = True
+        self._reason.focus()
+        self._keys.update(self._key_line())
+
+    def _resolve(self, verdict: str, reason: str = "") -> None:
+        match verdict:
+            case "once":
+                self._pending.resolve(Approval("once"))
+            case "session":
+                self._pending.resolve(Approval("session"))
+            case _:
+                self._pending.resolve(Approval("deny", reason))
+
+    def _key_line(self) -> Content:
+        if self._reason.display:
+            return _keys(("enter", "deny with this reason"), ("esc", "deny without one"))
+        if not self.is_awake:
+            return Content.styled("keys wake up when you stop typing", "$text-muted")
+        if not self.has_focus:
+            return _keys(("tab", "answer this first, your text stays"))
+        scope = self._pending.request.scope
+        session = [("s", f"this session: {one_line(scope, 60)}")] if scope else []
+        return _keys(("o", "once"), *session, ("d", "deny and say why"), ("esc", "deny"))
+
+
+def spelled_out(text: str) -> str:
+    """`text` with every control character shown in its place: what runs is what is seen."""
+    return visible("".join(_picture(character) for character in text))
+
+
+def _picture(character: str) -> str:
+    code = ord(character)
+    if character == "\n" or 0x20 <= code < 0x7F or code > 0x9F:
+        return character
+    if code < 0x20:
+        return chr(0x2400 + code)
+    return "␡" if code == 0x7F else f"⟨U+{code:04X}⟩"
+
+
+def _circumstances(request: ApprovalRequest) -> Content:
+    place = short_path(request.cwd, str(Path.home()), 60)
+    where = Content.assemble(
+        ("in ", "$text-muted"), (one_line(request.environment, 40), "$secondary"), f"  {place}"
+    )
+    if not request.reason:
+        return where
+    return Content.assemble(("⚠ ", "$warning"), visible(request.reason), "\n", where)
+
+
+def _keys(*keys: tuple[str, str]) -> Content:
+    hints = [Content.assemble((key, "$primary bold"), " ", label) for key, label in keys]
+    return Content("    ").join(hints)

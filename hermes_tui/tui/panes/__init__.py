@@ -1,0 +1,1 @@
+"""The boxes beside the conversation."""

@@ -1,0 +1,1 @@
+"""Pure functions from text to styled lines; no app, no widgets, no agent."""

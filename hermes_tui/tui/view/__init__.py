@@ -1,0 +1,1 @@
+"""Line-API widgets: they draw data, and know nothing of turns."""

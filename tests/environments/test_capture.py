@@ -1,0 +1,111 @@
+"""What is kept of a command's output."""
+
+import os
+import stat
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from hermes_environments.capture import BATCH_BYTES, Capture
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    chunks=st.lists(st.binary(max_size=40), max_size=20),
+    head=st.integers(0, 30),
+    tail=st.integers(0, 30),
+    cap=st.integers(1, 300),
+)
+async def test_both_ends_and_the_file_agree_with_what_was_written(
+    chunks: list[bytes], head: int, tail: int, cap: int, tmp_path: Path
+) -> None:
+    capture = Capture(tmp_path, head_bytes=head, tail_bytes=tail, spill_bytes=cap)
+    whole = b"".join(chunks)
+
+    for chunk in chunks:
+        await capture.add(chunk)
+    output = await capture.output()
+
+    assert output.total_bytes == len(whole)
+    assert output.head == whole[:head]
+    assert output.tail == whole[head:][-tail:] if tail else output.tail == b""
+    assert output.is_complete == (len(whole) <= head + tail)
+    assert (output.path is None) == output.is_complete
+    if output.path:
+        assert Path(output.path).read_bytes() == whole[:cap]
+
+
+async def test_a_batch_and_more_is_in_the_file_once_the_output_is_asked_for(
+    tmp_path: Path,
+) -> None:
+    capture = Capture(tmp_path)
+    whole = os.urandom(BATCH_BYTES * 2 + 12_345)
+
+    for at in range(0, len(whole), 65_536):
+        await capture.add(whole[at : at + 65_536])
+    output = await capture.output()
+
+    assert output.path is not None
+    assert Path(output.path).read_bytes() == whole
+
+
+async def test_short_output_touches_no_disk(tmp_path: Path) -> None:
+    capture = Capture(tmp_path / "output")
+    await capture.add(b"x" * 131_072)
+
+    assert (await capture.output()).path is None
+    assert not (tmp_path / "output").exists()
+
+
+async def test_the_file_and_its_folder_are_for_this_user_only(tmp_path: Path) -> None:
+    capture = Capture(tmp_path / "run" / "output", head_bytes=1, tail_bytes=1)
+    await capture.add(b"abc")
+    path = (await capture.output()).path
+
+    assert path is not None
+    assert stat.S_IMODE(Path(path).stat().st_mode) == 0o600
+    assert stat.S_IMODE(Path(path).parent.stat().st_mode) == 0o700
+    assert stat.S_IMODE(Path(path).parent.parent.stat().st_mode) == 0o700
+
+
+async def test_a_folder_that_cannot_be_made_costs_the_file_and_not_the_output(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "file").write_text("in the way", encoding="utf-8")
+    capture = Capture(tmp_path / "file" / "output", head_bytes=2, tail_bytes=2)
+    await capture.add(b"abc")
+    await capture.add(b"defgh")
+    output = await capture.output()
+
+    assert (output.head, output.tail, output.total_bytes) == (b"ab", b"gh", 8)
+    assert output.path is None
+
+
+async def test_a_file_that_vanished_is_not_offered(tmp_path: Path) -> None:
+    capture = Capture(tmp_path / "output", head_bytes=1, tail_bytes=1)
+    await capture.add(b"abc")
+    for path in (tmp_path / "output").iterdir():
+        path.unlink()
+    await capture.add(b"def")
+    output = await capture.output()
+
+    assert output.path is None
+    assert output.total_bytes == 6
+
+
+@pytest.mark.parametrize(("age_days", "is_kept"), [(1, True), (30, False)])
+async def test_old_files_go_when_a_new_one_is_made(
+    tmp_path: Path, age_days: int, is_kept: bool
+) -> None:
+    old = tmp_path / "earlier.txt"
+    old.write_bytes(b"")
+    then = time.time() - age_days * 86_400
+    os.utime(old, (then, then))
+
+    capture = Capture(tmp_path, head_bytes=1, tail_bytes=1)
+    await capture.add(b"abc")
+
+    assert old.exists() == is_kept

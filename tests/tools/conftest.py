@@ -1,0 +1,81 @@
+"""Tools at work in the real local environment."""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from hermes_tui.config.paths import Paths
+from hermes_tui.config.schema import Config
+from hermes_tui.core.errors import RefusedError
+from hermes_tui.core.events import Event
+from hermes_tui.core.messages import ToolCall, ToolResult
+from hermes_tui.core.ports import Emit, Human
+from hermes_tui.memory.files import MemoryFiles
+from hermes_tui.runtime.environments import build_environment
+from hermes_tui.runtime.toolbox import toolbox
+from hermes_tui.safety.risk import Assessment
+from hermes_tui.store.store import Store
+from hermes_tui.tools.output import OutputShelf
+from hermes_tui.tools.registry import ToolSet
+from hermes_tui.tools.workplace import Workplace
+
+
+class Room:
+    """A folder to work in and the tools to do it with."""
+
+    def __init__(self, folder: Path, tools: ToolSet) -> None:
+        self.folder = folder
+        self.tools = tools
+        self.events: list[Event] = []
+        self.judged: list[Assessment] = []
+
+    async def call(self, name: str, **arguments: object) -> ToolResult:
+        async def emit(event: Event) -> None:
+            self.events.append(event)
+
+        raw = msgspec.json.encode(arguments).decode()
+        return await self.tools.run(ToolCall("c1", name, raw), emit)
+
+
+class Absent:
+    async def approve(self, request: object) -> object:
+        raise AssertionError("nothing here asks")
+
+    async def ask(self, question: str, choices: object = ()) -> str:
+        return f"you asked {question}"
+
+
+@pytest.fixture
+async def room(tmp_path: Path) -> AsyncGenerator[Room, None]:
+    folder = tmp_path / "work"
+    folder.mkdir()
+    paths = Paths(home=tmp_path / "home", config_file=tmp_path / "home" / "config.yaml")
+    environment = build_environment("local", config=Config(), paths=paths, cwd=folder)
+    await environment.open()
+    shelf = OutputShelf(tmp_path / "outputs", limit_chars=4_000)
+    judged: list[Assessment] = []
+
+    async def gate(call: ToolCall, action: str, assessment: Assessment, emit: Emit) -> None:
+        judged.append(assessment)
+        if "forbidden" in action:
+            raise RefusedError("The test says no.")
+
+    human: Human = Absent()  # pyright: ignore[reportAssignmentType]
+    async with Store.open(tmp_path / "hermes.db") as store:
+        tools = toolbox(
+            workplace=Workplace(environment, home=str(tmp_path)),
+            shelf=shelf,
+            search=store.search,
+            memory=MemoryFiles(tmp_path / "memory"),
+            human=human,
+            timeout_seconds=20,
+        )
+        made = Room(folder, ToolSet(tools, gate=gate, shelf=shelf))
+        made.judged = judged
+        yield made
+    await environment.close()
+
+
+Call = Callable[..., Awaitable[ToolResult]]
