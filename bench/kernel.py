@@ -21,6 +21,7 @@ from pathlib import Path
 
 import anyio
 import anyio.to_thread
+import msgspec
 
 from bench.process import Run, median, repeated, timed
 from bench.screen import Terminal, resident_mib
@@ -70,7 +71,7 @@ async def one_shots(home: Path, times: int, peer: str, llm: str) -> None:
         direct = await in_thread([*HERMES, *ask], env, times)
         row("hermes run hi, direct lane", _wall_and_peak(direct), "<= 0.28 s, <= 64 MiB")
         request = running.requests[0]
-        row("first request", f"{len(request.raw) / 1000:.1f} KB", "<= 16 KB")
+        row("first request", f"{len(msgspec.json.encode(request)) / 1000:.1f} KB", "<= 16 KB")
         (home / "config.yaml").write_text("models: {lane: litellm}\n", "utf-8")
         through = await in_thread([*HERMES, *ask], env, max(3, times // 2))
         row("hermes run hi, litellm lane", _wall_and_peak(through), "<= 2.0 s")

@@ -42,7 +42,7 @@ _START = b"""(
 \\builtin printf '%%s\\n' "$1" >|rc.t && \\command mv -f rc.t rc
 )
 ) 0<>%(folder)b/in 1>>%(folder)b/out 2>&1 &
-\\builtin printf %%s "$!" >|%(folder)b/pid
+( \\builtin umask 077; \\builtin printf '%%s\\n' "$!" >|%(folder)b/pid )
 """
 
 # A pid may have been given to another process since; the id in its environment tells.

@@ -51,6 +51,7 @@ def sweep(exec_id: str, *, grace: float, patience: float) -> int:
     """
     found = marked(exec_id)
     _signal(found, signal.SIGTERM)
+    _signal(found, signal.SIGCONT)  # a stopped process takes its TERM only then
     pause, end = 0.002, time.monotonic() + grace
     while found and time.monotonic() < end:
         time.sleep(pause)

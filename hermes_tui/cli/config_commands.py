@@ -16,6 +16,7 @@ from hermes_tui.config.keys import Key, dotted, split_key
 from hermes_tui.config.load import (
     Loaded,
     flattened,
+    in_order,
     load_layers,
     project_problems,
     read_settings,
@@ -109,10 +110,9 @@ def change(text: str, value: str) -> None:
 
 
 def remove(text: str) -> None:
-    from hermes_tui.config.edit import checked_type, unset_value
+    from hermes_tui.config.edit import unset_value
 
     paths, key = find_paths(os.environ), split_key(text)
-    checked_type(key)
     unset_value(paths, key)
     say(f"{dotted(key)} is no longer set in {shown(paths.config_file)}.")
 
@@ -121,11 +121,11 @@ def check() -> None:
     paths = find_paths(os.environ)
     problems: list[HermesError] = []
     home = read_settings(paths.config_file, "home")
-    problems += [problem.error() for problem in home.problems]
+    problems += [problem.error() for problem in in_order(home.problems)]
     folder = current_folder()
     project = find_project_file(folder) if folder else None
     if project:
-        problems += [problem.error() for problem in project_problems(paths, project)]
+        problems += [problem.error() for problem in in_order(project_problems(paths, project))]
     if not problems:
         _, loaded = load_here()
         problems += _unknown_environments(loaded)

@@ -10,7 +10,7 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from enum import IntEnum
-from typing import Never, TextIO, cast
+from typing import Never, TextIO
 
 from hermes_tui import __version__
 from hermes_tui.core.errors import HermesError
@@ -99,9 +99,7 @@ def guarded() -> Generator[None, None, None]:
 
 def alone(error: BaseException) -> BaseException:
     """The one failure inside nested groups of one, as a task group raises it."""
-    if not isinstance(error, BaseExceptionGroup):
-        return error
-    inner = cast("BaseExceptionGroup[BaseException]", error).exceptions
+    inner: tuple[BaseException, ...] = getattr(error, "exceptions", ())
     return alone(inner[0]) if len(inner) == 1 else error
 
 

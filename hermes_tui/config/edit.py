@@ -2,10 +2,11 @@
 
 import re
 from io import StringIO
-from typing import Any
+from typing import Any, cast
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
+from ruamel.yaml.error import YAMLError
 
 from hermes_tui.config.check import check_file, leaf, nearest
 from hermes_tui.config.files import editing, read_regular, replace_file
@@ -112,12 +113,16 @@ def unset_value(paths: Paths, key: Key) -> None:
     def change(root: CommentedMap) -> None:
         place: Any = root
         for name in key[:-1]:
-            place = place.get(name) if isinstance(place, CommentedMap) else None
-        if not isinstance(place, CommentedMap) or key[-1] not in place:
+            place = _inside(place, name)
+        if _inside(place, key[-1]) is None:
             raise NotFoundError(f"{dotted(key)!r} is not set in {shown(paths.config_file)}.")
         del place[key[-1]]
 
     _rewrite(paths, change)
+
+
+def _inside(place: Any, name: str) -> Any:
+    return cast("dict[str, Any]", place).get(name) if isinstance(place, CommentedMap) else None
 
 
 def _rewrite(paths: Paths, change: Any) -> None:
@@ -128,9 +133,16 @@ def _rewrite(paths: Paths, change: Any) -> None:
         if is_there(path):
             file = read_regular(path, max_bytes=MAX_BYTES)
             text, mode = file.content.decode("utf-8-sig", "replace"), file.mode
-        parse_tree(text, shown(path))
+        line_end = "\r\n" if "\r\n" in text else "\n"
+        text = text.replace("\r\n", "\n")
+        before = check_file(parse_tree(text, shown(path)), source=shown(path), layer="home")
         yaml = _round_trip(text)
-        root: Any = yaml.load(text) or CommentedMap()
+        try:
+            root: Any = yaml.load(text) or CommentedMap()
+        except YAMLError:
+            # ruamel refuses a key set twice, where our own reader goes on.
+            found = [problem.error() for problem in before.problems]
+            raise (found or [_unchangeable(shown(path))])[0] from None
         change(root)
         out = StringIO()
         yaml.dump(root, out)
@@ -139,9 +151,11 @@ def _rewrite(paths: Paths, change: Any) -> None:
         if checked.problems:
             error = checked.problems[0].error()
             raise ConfigError(f"{error.message} Nothing was changed.", hint=error.hint)
-        if "\r\n" in text:
-            fresh = fresh.replace("\n", "\r\n")
-        replace_file(path, fresh.encode(), mode=mode)
+        replace_file(path, fresh.replace("\n", line_end).encode(), mode=mode)
+
+
+def _unchangeable(name: str) -> ConfigError:
+    return ConfigError(f"{name} cannot be changed from here.", hint="Use `hermes config edit`.")
 
 
 def _round_trip(text: str) -> Any:

@@ -30,12 +30,13 @@ def read_regular(path: Path, *, max_bytes: int) -> SmallFile:
     try:
         # Non-blocking, so that a named pipe in its place is found out instead of waited for.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            os.close(descriptor)
+            raise ConfigError(
+                f"{shown(path)} is not a regular file.", hint="Move it out of the way."
+            )
         with os.fdopen(descriptor, "rb") as file:
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode):
-                raise ConfigError(
-                    f"{shown(path)} is not a regular file.", hint="Move it out of the way."
-                )
             content = file.read(max_bytes + 1)
     except FileNotFoundError:
         raise

@@ -67,7 +67,7 @@ def describe(type_: object) -> str:
     if origin is Annotated and arguments[0] is int:
         least, most = arguments[1].ge, arguments[1].le
         return (
-            f"a whole number {least:,} or more"
+            f"a whole number of at least {least:,}"
             if most is None
             else f"a whole number from {least:,} to {most:,}"
         )

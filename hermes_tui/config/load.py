@@ -173,10 +173,15 @@ class _Layers:
         self._origins[setting.key] = setting.origin
 
 
+def in_order(problems: Iterable[Problem]) -> list[Problem]:
+    """`problems` of one file, the first line first."""
+    return sorted(problems, key=lambda problem: problem.origin.line or 0)
+
+
 def _raised(checked: Checked) -> list[Setting]:
     if not checked.problems:
         return checked.settings
-    first, *others = sorted(checked.problems, key=lambda problem: problem.origin.line or 0)
+    first, *others = in_order(checked.problems)
     error = first.error()
     if others:
         error.hint += f" `hermes config check` lists {len(others)} more."

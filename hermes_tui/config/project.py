@@ -69,7 +69,7 @@ def find_project_file(folder: Path) -> Path | None:
 
 
 def refusal(setting: Setting, before: object) -> Problem | None:
-    """Why a project may not set this; `before` is the value it would replace."""
+    """Why a project or variable may not set this; `before` is the value it would replace."""
     rule = RULES.get(setting.key)
     if rule is None:
         reason = REASONS.get(setting.key[0], "it is yours to choose")
@@ -77,9 +77,10 @@ def refusal(setting: Setting, before: object) -> Problem | None:
         reason = rule(before, setting.value)
     if not reason:
         return None
+    who = "a variable" if setting.origin.layer == "variable" else "a project"
     return Problem(
-        f"a project may not set {dotted(setting.key)!r}: {reason}.",
-        "Remove the line, or set it in your own configuration.",
+        f"{who} may not set {dotted(setting.key)!r}: {reason}.",
+        "Take it out there, or set it in your own configuration.",
         setting.origin,
     )
 

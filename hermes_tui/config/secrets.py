@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping, MutableMapping
 from importlib import import_module
 from typing import Any, Literal
 
+from msgspec import structs
+
 from hermes_tui.config.files import editing, read_regular, replace_file
 from hermes_tui.config.paths import Paths, is_there, shown
 from hermes_tui.config.schema import Config
@@ -91,6 +93,26 @@ class Secrets(Mapping[str, str]):
             return self[name]
 
         return REFERENCE.sub(value, text)
+
+    def fill(self, config: Config, provider: str) -> Config:
+        """`config` with the references under `providers.<provider>` replaced by their values.
+
+        Raises:
+            ConfigError: a name has no value.
+        """
+        given = config.providers.get(provider)
+        if given is None:
+            return config
+        where = f"providers.{provider}"
+        filled = structs.replace(
+            given,
+            api_key=self.expand(given.api_key, where=f"{where}.api_key") if given.api_key else None,
+            headers={
+                name: self.expand(text, where=f"{where}.headers")
+                for name, text in given.headers.items()
+            },
+        )
+        return structs.replace(config, providers={**config.providers, provider: filled})
 
     def redact(self, text: str) -> str:
         """`text` with every value known here replaced by its name."""

@@ -163,13 +163,13 @@ class _Builder:
         match event:
             case yaml.ScalarEvent():
                 self._check_tag(event.tag, line)
-                is_plain = event.style is None and event.tag is None
-                value = scalar_value(event.value) if is_plain else str(event.value)
-                self._add(Scalar(value, line, event.value), 1, 0, event.anchor)
+                # The first of `implicit` is true for words without quotes and tag.
+                value = scalar_value(event.value) if event.implicit[0] else str(event.value)
+                self._add(Scalar(value, line, event.value), 1, 0, event.anchor, line)
             case yaml.AliasEvent():
                 if event.anchor not in self._anchors:
                     raise self._error(line, f"the alias *{event.anchor} has no anchor before it")
-                self._add(*self._anchors[event.anchor], None)
+                self._add(*self._anchors[event.anchor], None, line)
             case yaml.SequenceStartEvent() | yaml.MappingStartEvent():
                 self._check_tag(event.tag, line)
                 self._check_depth(len(self._open) + 1, line)
@@ -178,14 +178,14 @@ class _Builder:
                 self._open.append(_Open(node, event.anchor))
             case yaml.SequenceEndEvent() | yaml.MappingEndEvent():
                 done = self._open.pop()
-                self._add(done.node, done.size, done.height, done.anchor)
+                self._add(done.node, done.size, done.height, done.anchor, line)
             case _:
                 pass
 
-    def _add(self, node: Node, size: int, height: int, anchor: str | None) -> None:
+    def _add(self, node: Node, size: int, height: int, anchor: str | None, line: int) -> None:
         if anchor is not None:
             self._anchors[anchor] = (node, size, height)
-        self._check_depth(len(self._open) + height, node.line)
+        self._check_depth(len(self._open) + height, line)
         if not self._open:
             self._roots.append(node)
             return
@@ -193,7 +193,7 @@ class _Builder:
         parent.size += size
         parent.height = max(parent.height, height + 1)
         if parent.size > MAX_NODES:
-            raise self._error(node.line, f"this stands for more than {MAX_NODES:,} values")
+            raise self._error(line, f"this stands for more than {MAX_NODES:,} values")
         if isinstance(parent.node, Sequence):
             parent.node.items.append(node)
         elif parent.key is not None:

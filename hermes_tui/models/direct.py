@@ -210,23 +210,28 @@ class DirectModel:
         Raises:
             ModelUnavailableError: it stalls, is cut, or is no answer.
         """
-        is_complete = has_data = False
+        is_complete = has_choices = False
+        strange = b""
         lines = _lines(self._blocks(response), is_whole=_is_json(response))
         async with aclosing(lines):
             async for line in lines:
                 data = _data_of(line)
                 if data is None:
+                    strange = strange or line.strip()
                     continue
                 if data == b"[DONE]":
                     is_complete = True
                     await _drain(lines)
                     break
                 chunk = self._decoded(data)
-                has_data = True
-                is_complete = is_complete or any(one.finish_reason for one in chunk.choices or ())
+                if not chunk.choices:
+                    strange = strange or data
+                for choice in chunk.choices or ():
+                    has_choices = True
+                    is_complete = is_complete or choice.finish_reason is not None
                 yield chunk
-        if not has_data and "html" in response.headers.get("content-type", ""):
-            raise errors.not_chat(self._target, "a web page")
+        if not is_complete and strange and not has_choices:
+            raise errors.not_chat(self._target, strange[:200].decode("utf-8", "replace"))
         if not is_complete:
             raise errors.cut_off(self._target)
 

@@ -8,6 +8,7 @@ the half-built module graph would freeze the screen.
 import gc
 import logging
 import os
+import re
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import suppress
@@ -49,6 +50,12 @@ FLAGS = {
     "LITELLM_SUPPRESS_STARTUP_OUTPUT": "true",
 }
 LOGGERS = ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy")
+
+_NO_CONNECTION = re.compile(
+    r"(?:cannot connect to host|all connection attempts failed|connecterror|connection refused"
+    r"|connection error)(?:[^\n]*\[(?P<reason>[^\]]*)\])?",
+    re.IGNORECASE,
+)
 
 _lock = threading.Lock()
 _loaded: Any = None
@@ -137,26 +144,30 @@ class LitellmModel:
         litellm = await anyio.to_thread.run_sync(load, abandon_on_cancel=True)
         assembly = Assembly(request, is_text_mode=self._is_text_mode)
         response = await self._send(litellm, request)
+        seconds, what = self._timeouts.first, "no answer"
         try:
-            while (chunk := await self._next(response)) is not None:
+            while (chunk := await self._next(response, seconds, what)) is not None:
+                seconds, what = self._timeouts.idle, "nothing more"
                 for delta in assembly.add(chunk):
                     yield delta
         finally:
             with anyio.CancelScope(shield=True):  # the socket must not outlive the call
                 await _close(response)
-        if assembly.finish_reason is None:
+        # Where the stream breaks off litellm makes a reason up; this holds the real one.
+        if getattr(response, "received_finish_reason", assembly.finish_reason) is None:
             raise errors.cut_off(self._target)
         if assembly.finish_reason == "content_filter" and assembly.is_empty:
             raise errors.refused_content(self._target)
         deltas, reply = assembly.finish()
         for delta in deltas:
             yield delta
-        yield await self._accounted(reply)
+        yield await self._accounted(reply, _stated_cost(response))
 
-    async def _accounted(self, reply: Reply) -> Reply:
+    async def _accounted(self, reply: Reply, stated_cost: float | None) -> Reply:
         if self._context_window is None:
             self._context_window = await context_window(self._target)
-        usage = await accounted(reply.usage, self._target)
+        usage = msgspec.structs.replace(reply.usage, cost_usd=stated_cost)
+        usage = await accounted(usage, self._target)
         return msgspec.structs.replace(reply, usage=usage)
 
     async def _send(self, litellm: Any, request: ModelRequest) -> AsyncIterator[Any]:
@@ -175,7 +186,7 @@ class LitellmModel:
                     api_base=target.base_url or None,
                     # An empty key makes litellm search the environment for another.
                     api_key=str(target.api_key) or ("none" if target.base_url else None),
-                    timeout=self._timeouts.idle,
+                    timeout=self._limits(),
                     num_retries=0,
                     max_retries=0,
                     extra_headers=target.headers or None,
@@ -186,28 +197,37 @@ class LitellmModel:
         except Exception as error:  # noqa: BLE001  litellm raises its own, openai's and httpx's
             raise self._error(error) from None
 
-    async def _next(self, response: AsyncIterator[Any]) -> Chunk | None:
-        seconds = self._timeouts.idle
+    async def _next(self, response: AsyncIterator[Any], seconds: float, what: str) -> Chunk | None:
         try:
             with anyio.fail_after(seconds):
                 return _chunk(await anext(response))
         except StopAsyncIteration:
             return None
         except TimeoutError:
-            raise errors.timed_out(self._target, "nothing more", seconds) from None
+            raise errors.timed_out(self._target, what, seconds) from None
         except Exception as error:  # noqa: BLE001  as above
             raise self._error(error) from None
+
+    def _limits(self) -> Any:
+        """Limits for litellm above our own, which tell waiting for a start from a stall."""
+        import httpx
+
+        longest = self._timeouts.first + self._timeouts.idle
+        return httpx.Timeout(longest, connect=self._timeouts.connect)
 
     def _error(self, error: Exception) -> ModelError:
         """What litellm raised, as the error the direct lane would raise."""
         kind = type(error).__name__
-        if kind == "Timeout":
-            return errors.timed_out(self._target, "nothing more", self._timeouts.idle)
-        if kind == "MidStreamFallbackError":
-            return errors.cut_off(self._target)
         text = getattr(error, "message", None) or str(error)
-        if kind == "APIConnectionError":
-            return errors.unreachable(self._target, _innermost(text))
+        if kind == "Timeout":
+            return errors.unreachable(self._target, "it took too long to connect")
+        if found := _NO_CONNECTION.search(text):
+            reason = found["reason"] or ""
+            if not reason or "connect call failed" in reason.lower():
+                reason = "nothing listens there"
+            return errors.unreachable(self._target, reason)
+        if kind in {"MidStreamFallbackError", "APIConnectionError"}:
+            return errors.cut_off(self._target)
         if kind == "ContextWindowExceededError":
             text = f"context_length_exceeded {text}"
         status = getattr(error, "status_code", None)
@@ -231,6 +251,15 @@ def _innermost(text: str) -> str:
     """The text without the chain of exception names before it."""
     tail = text.rpartition("Exception - ")[2] or text
     return tail.partition("\n")[0]
+
+
+def _stated_cost(response: Any) -> float | None:
+    """USD as the provider states it; litellm's own usage block leaves it out."""
+    for chunk in reversed(cast("list[Any]", getattr(response, "chunks", None) or [])):
+        cost = getattr(getattr(chunk, "usage", None), "cost", None)
+        if isinstance(cost, int | float):
+            return float(cost)
+    return None
 
 
 async def _close(response: Any) -> None:
@@ -276,5 +305,4 @@ def _usage(raw: Any) -> UsageBlock | None:
         completion_tokens=raw.completion_tokens,
         prompt_tokens_details=PromptDetails(getattr(prompt, "cached_tokens", None)),
         completion_tokens_details=CompletionDetails(getattr(completion, "reasoning_tokens", None)),
-        cost=getattr(raw, "cost", None),
     )

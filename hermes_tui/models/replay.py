@@ -7,7 +7,7 @@ appear.
 """
 
 import hashlib
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
 from pathlib import Path
 
@@ -20,6 +20,8 @@ from hermes_tui.core.errors import ConfigError, ModelError
 from hermes_tui.core.events import Notice, ReasoningDelta, TextDelta
 from hermes_tui.core.ports import Model, ModelItem, ModelRequest, Reply
 from hermes_tui.models.retry import close_model
+
+Delta = TextDelta | ReasoningDelta | Notice
 
 VERSION = 1
 BLANK = "[redacted]"
@@ -40,7 +42,7 @@ class Call(Struct, frozen=True, tag="call"):
 
     digest: str
     """Of the request, to tell a replay that left the recorded path."""
-    items: tuple[TextDelta | ReasoningDelta | Notice, ...]
+    items: tuple[Delta, ...]
     reply: Reply
 
 
@@ -78,15 +80,26 @@ class RecordingModel:
             ConfigError: the cassette cannot be written.
             ModelError: the inner model failed; such a call is not recorded.
         """
-        items: list[TextDelta | ReasoningDelta | Notice] = []
+        items: list[Delta] = []
         async with aclosing(self._inner.stream(request)) as stream:
             async for item in stream:
                 if isinstance(item, Reply):
-                    call = Call(digest(request), tuple(items), item)
+                    call = Call(digest(request), self._storable(items), item)
                     await anyio.to_thread.run_sync(self._append, call)
                 else:
                     items.append(item)
                 yield item
+
+    def _storable(self, items: Sequence[Delta]) -> tuple[Delta, ...]:
+        """The items; joined where a secret is spread over several, so that it can be seen."""
+        texts = {
+            kind: "".join(item.text for item in items if isinstance(item, kind))
+            for kind in (ReasoningDelta, TextDelta)
+        }
+        if not any(secret in text for secret in self._secrets for text in texts.values()):
+            return tuple(items)
+        notices = [item for item in items if isinstance(item, Notice)]
+        return (*notices, *(kind(text) for kind, text in texts.items() if text))
 
     def _append(self, call: Call) -> None:
         try:

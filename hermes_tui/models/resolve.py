@@ -1,7 +1,6 @@
 """From a model's name to a model that can be asked."""
 
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -41,12 +40,15 @@ def resolve(
     providers: Mapping[str, ProviderSettings] | None = None,
     secrets: Mapping[str, str] | None = None,
     lane: LaneChoice = "auto",
+    silence_seconds: float | None = None,
+    retries: int | None = None,
 ) -> Model:
     """The model called `name`.
 
     That is `provider/model`, a well-known bare name like `gpt-5.4`, `rehearsal`, or
     `replay:FILE`. Nothing is connected or read yet, but the key must be there.
-    `secrets` are the environment's and the .env file's values.
+    `secrets` are the environment's and the .env file's values; `silence_seconds` is
+    how long a provider may say nothing, `retries` how often a call is tried again.
 
     Raises:
         ConfigError: there is no such provider, or its settings make no sense.
@@ -60,38 +62,19 @@ def resolve(
         from hermes_tui.models.replay import ReplayModel
 
         return ReplayModel(Path(name.removeprefix(REPLAY)).expanduser())
-    from hermes_tui.models.retry import RetryingModel
+    from hermes_tui.models.direct import DirectModel, Timeouts
+    from hermes_tui.models.retry import Backoff, RetryingModel
 
     target = find_target(name, providers=providers, secrets=secrets, lane=lane)
-    return RetryingModel(_built(target))
-
-
-@asynccontextmanager
-async def open_model(
-    name: str,
-    *,
-    providers: Mapping[str, ProviderSettings] | None = None,
-    secrets: Mapping[str, str] | None = None,
-    lane: LaneChoice = "auto",
-) -> AsyncGenerator[Model, None]:
-    """`resolve`, with the model's connections closed when the block ends."""
-    from hermes_tui.models.retry import close_model
-
-    model = resolve(name, providers=providers, secrets=secrets, lane=lane)
-    try:
-        yield model
-    finally:
-        await close_model(model)
-
-
-def _built(target: Target) -> Model:
+    timeouts = Timeouts()
+    if silence_seconds is not None:
+        timeouts = Timeouts(first=silence_seconds, idle=silence_seconds)
+    backoff = Backoff() if retries is None else Backoff(attempts=retries + 1)
     if target.lane == "direct":
-        from hermes_tui.models.direct import DirectModel
-
-        return DirectModel(target)
+        return RetryingModel(DirectModel(target, timeouts=timeouts), backoff=backoff)
     from hermes_tui.models.litellm_model import LitellmModel
 
-    return LitellmModel(target)
+    return RetryingModel(LitellmModel(target, timeouts=timeouts), backoff=backoff)
 
 
 def find_target(

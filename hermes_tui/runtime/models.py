@@ -30,19 +30,24 @@ def build_model(
         ConfigError: there is no such provider.
         ModelAuthError: it needs a key that is not there.
     """
-    providers = provider_settings(config)
-    chosen = name or config.model or default_model_name(secrets, providers)
     model = resolve(
-        chosen,
-        providers=providers,
+        name or current_model_name(config, secrets),
+        providers=provider_settings(config),
         secrets=secrets,
         lane=config.models.lane,
+        silence_seconds=config.models.timeout_seconds,
+        retries=config.models.retries,
     )
     if record:
         from hermes_tui.models.replay import RecordingModel
 
         return RecordingModel(model, Path(record).expanduser())
     return model
+
+
+def current_model_name(config: Config, secrets: Mapping[str, str]) -> str:
+    """The model that answers when a command line names none."""
+    return config.model or default_model_name(secrets, provider_settings(config))
 
 
 def model_choices(secrets: Mapping[str, str], config: Config) -> list[ModelChoice]:

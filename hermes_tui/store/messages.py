@@ -22,6 +22,9 @@ _CATCH_UP_MESSAGES = 100
 """How many messages an append indexes at most: its own, and some another SQLite left out."""
 
 
+TITLE_CHARS = 60
+
+
 class StoredMessage(Struct, frozen=True):
     """A message with its place in the store."""
 
@@ -62,9 +65,9 @@ class Messages:
                 (at // DAY, added // IDS_PER_BLOCK),
             )
             connection.execute(
-                "UPDATE sessions SET updated_at = ?, message_count = message_count + 1 "
-                "WHERE key = ?",
-                (at, key),
+                "UPDATE sessions SET updated_at = ?, message_count = message_count + 1, "
+                "title = CASE title WHEN '' THEN ? ELSE title END WHERE key = ?",
+                (at, _title(message), key),
             )
             _add_calls(connection, added, message)
             for result in message.tool_results:
@@ -144,6 +147,14 @@ class Messages:
             ]
 
         return await self._database.read(work)
+
+
+def _title(message: Message) -> str:
+    """What a session is called whose first prompt this is: its first line, shortened."""
+    if message.role != "user":
+        return ""
+    line = " ".join(message.text.strip().partition("\n")[0].split())
+    return line if len(line) <= TITLE_CHARS else line[: TITLE_CHARS - 1] + "…"
 
 
 def _add_calls(connection: sqlite3.Connection, message_id: int, message: Message) -> None:

@@ -79,7 +79,11 @@ class Search:
                 lambda connection: self._index.add(connection, limit=CATCH_UP_MESSAGES)
             )
         places = _Places(
-            role=role, after=after, before=before, session=session, cwd=cwd and storable_text(cwd)
+            role=role,
+            after=after,
+            before=before,
+            session=None if session is None else storable_text(session),
+            cwd=None if cwd is None else storable_text(cwd),
         )
         terms = parse(storable_text(query))
         return await self._database.read(

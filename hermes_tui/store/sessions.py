@@ -2,7 +2,7 @@
 # ruff: noqa: S608  statements are put together from constants of this package only
 
 import hashlib
-import secrets
+import os
 import sqlite3
 from collections.abc import Iterable
 from datetime import datetime
@@ -26,6 +26,7 @@ _READ_AS = str.maketrans("ilo", "110")
 KEEP_DELETED_DAYS = 30
 _CANDIDATES_SHOWN = 5
 
+_LISTED = "deleted_at IS NULL AND message_count > 0"
 _COLUMNS = "id, title, cwd, model, environment, source, created_at, updated_at, message_count, key"
 
 
@@ -34,7 +35,7 @@ class SessionRecord(Struct, frozen=True):
 
     id: str
     title: str
-    """Empty until somebody names it."""
+    """Its first prompt, shortened, until somebody names it; empty before that."""
     cwd: str
     model: str
     environment: str
@@ -63,7 +64,7 @@ class Sessions:
         def work(connection: sqlite3.Connection) -> SessionRecord:
             at = now()
             while True:
-                new_id = "".join(secrets.choice(ID_ALPHABET) for _ in range(ID_LENGTH))
+                new_id = "".join(ID_ALPHABET[byte % 32] for byte in os.urandom(ID_LENGTH))
                 made = connection.execute(
                     f"INSERT INTO sessions ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, NULL) "
                     "ON CONFLICT (id) DO NOTHING",
@@ -98,13 +99,11 @@ class Sessions:
         return await self._database.read(work)
 
     async def latest(self, cwd: str | None = None) -> SessionRecord | None:
-        """The session used last, of those begun in `cwd` if given."""
+        """The session used last in which something was said, of those begun in `cwd` if given."""
         cwd = None if cwd is None else storable_text(cwd)
 
         def work(connection: sqlite3.Connection) -> SessionRecord | None:
-            found = _records(
-                connection, "deleted_at IS NULL AND (?1 IS NULL OR cwd = ?1)", (cwd,), limit=1
-            )
+            found = _records(connection, f"{_LISTED} AND (?1 IS NULL OR cwd = ?1)", (cwd,), limit=1)
             return found[0] if found else None
 
         return await self._database.read(work)
@@ -112,12 +111,15 @@ class Sessions:
     async def newest(
         self, *, limit: int = 50, offset: int = 0, text: str = ""
     ) -> list[SessionRecord]:
-        """Sessions, the last used first; `text` must occur in id, title, cwd or model."""
+        """Sessions in which something was said, the last used first.
+
+        `text` must occur in id, title, cwd or model.
+        """
         escaped = storable_text(text).replace("^", "^^").replace("%", "^%").replace("_", "^_")
         return await self._database.read(
             lambda connection: _records(
                 connection,
-                "deleted_at IS NULL AND "
+                f"{_LISTED} AND "
                 "(id || char(10) || title || char(10) || cwd || char(10) || model) "
                 "LIKE ? ESCAPE '^'",
                 (f"%{escaped}%",),
@@ -184,9 +186,12 @@ class Sessions:
 
 
 def purge(connection: sqlite3.Connection) -> None:
-    """Remove for good what was deleted more than 30 days ago."""
+    """Remove for good what was deleted, or begun and never used, more than 30 days ago."""
     before = now() - KEEP_DELETED_DAYS * DAY
-    keys = connection.execute("SELECT key FROM sessions WHERE deleted_at < ?", (before,)).fetchall()
+    keys = connection.execute(
+        "SELECT key FROM sessions WHERE deleted_at < ?1 OR (message_count = 0 AND updated_at < ?1)",
+        (before,),
+    ).fetchall()
     for (key,) in keys:
         remove_session(connection, key)
         connection.execute("DELETE FROM sessions WHERE key = ?", (key,))

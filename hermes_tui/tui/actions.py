@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio.to_thread
+from textual.app import SuspendNotSupported
 
 from hermes_tui.core.errors import ConfigError, NotFoundError
 from hermes_tui.safety.modes import MODES
@@ -239,15 +240,22 @@ def _skill_text(path: Path) -> str | None:
 async def edit_outside(chat: "ChatScreen", _argument: str) -> None:
     """Edit the prompt in `$VISUAL` or `$EDITOR`; the agent goes on meanwhile."""
     editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
-    with app_of(chat).batch_update(), app_of(chat).suspend():
-        edited = await anyio.to_thread.run_sync(_edited, editor, chat.prompt.whole_text)
+    text = chat.prompt.whole_text
+    try:
+        with app_of(chat).batch_update(), app_of(chat).suspend():
+            edited = await anyio.to_thread.run_sync(edited_text, editor, text)
+    except SuspendNotSupported as error:
+        raise ConfigError(
+            "This terminal cannot be lent to an editor.", hint="Write with ctrl+j for new lines."
+        ) from error
     chat.refresh(layout=True)
     if edited is None:
         raise ConfigError(f"The editor {editor!r} failed.", hint="Set VISUAL or EDITOR.")
     chat.prompt.put(edited.rstrip("\n"))
 
 
-def _edited(editor: str, text: str) -> str | None:
+def edited_text(editor: str, text: str) -> str | None:
+    """`text` as it is after `editor` ran on it; None when the editor failed. Blocks."""
     with tempfile.TemporaryDirectory(prefix="hermes-") as folder:
         file = Path(folder) / "prompt.md"
         file.write_text(text, encoding="utf-8")

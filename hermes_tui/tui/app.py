@@ -9,12 +9,14 @@ import threading
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
+from functools import partial
 from time import monotonic
 from typing import ClassVar
 
 import anyio
 from textual.app import App
 
+from hermes_tui.agent.session import Session
 from hermes_tui.core.errors import HermesError
 from hermes_tui.core.ports import Human
 from hermes_tui.tui import terminal_guard
@@ -42,6 +44,7 @@ class HermesApp(App[int]):
     Args:
         open_runtime: Opens the runtime for the person given; left when the app ends.
         resume: The session to continue.
+        continues: Continue the session used last in this folder, if there is one.
         prompt: Sent as soon as the runtime is there.
         pick_session: Begin with the session picker.
         clock: Seconds for durations on the screen.
@@ -51,14 +54,19 @@ class HermesApp(App[int]):
     TITLE = "Hermes"
     CSS_PATH = "screens/chat.tcss"
     ENABLE_COMMAND_PALETTE = False
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-medium"), (140, "-wide")]
-    VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]
+    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [
+        (0, "-narrow"),
+        (100, "-medium"),
+        (140, "-wide"),
+    ]
+    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-short"), (30, "-tall")]
 
     def __init__(
         self,
         open_runtime: OpenRuntime,
         *,
         resume: str | None = None,
+        continues: bool = False,
         prompt: str = "",
         pick_session: bool = False,
         clock: Callable[[], float] = monotonic,
@@ -74,6 +82,7 @@ class HermesApp(App[int]):
         """Why the runtime could not be opened, or broke."""
         self._open_runtime = open_runtime
         self._resume = resume
+        self._continues = continues
         self._prompt = prompt
         self._pick_session = pick_session
         self._wants_out = anyio.Event()
@@ -88,7 +97,7 @@ class HermesApp(App[int]):
         self.call_after_refresh(self._go_live)
 
     def _go_live(self) -> None:
-        self.run_worker(self._live(), group="runtime")
+        self.run_worker(self._live, group="runtime")
 
     async def _live(self) -> None:
         """Hold the runtime open for as long as the screen is there."""
@@ -108,17 +117,18 @@ class HermesApp(App[int]):
         if settings.theme in self.available_themes:
             self.theme = settings.theme
         self.set_keymap(settings.keys)
-        if self._resume:
-            session = await runtime.resume(self._resume)
-        else:
-            session = await runtime.new_session()
-        await self.chat.attach(runtime, session)
+        await self.chat.attach(runtime, await self._session(runtime))
         if self._prompt:
             self.chat.submit(self._prompt)
         if self._pick_session:
             self.chat.action_command("session.pick")
         if not self.is_headless:
             _settle_memory()
+
+    async def _session(self, runtime: Runtime) -> Session:
+        latest = await runtime.latest_session() if self._continues else None
+        wanted = self._resume or (latest.id if latest else None)
+        return await (runtime.resume(wanted) if wanted else runtime.new_session())
 
     async def _end_turn(self) -> None:
         self.human.close()
@@ -146,7 +156,7 @@ class HermesApp(App[int]):
         late = threading.Timer(CLOSING_SECONDS, os._exit, (128 + number,))
         late.daemon = True
         late.start()
-        self.run_worker(self.leave(128 + number), group="leave")
+        self.run_worker(partial(self.leave, 128 + number), group="leave")
 
 
 def _settle_memory() -> None:
@@ -160,13 +170,16 @@ def run_app(
     open_runtime: OpenRuntime,
     *,
     resume: str | None = None,
+    continues: bool = False,
     prompt: str = "",
     pick_session: bool = False,
 ) -> int:
     """Run the screen until the person leaves; the exit code of the process."""
     terminal_guard.install()
     sys.setswitchinterval(SWITCH_SECONDS)
-    app = HermesApp(open_runtime, resume=resume, prompt=prompt, pick_session=pick_session)
+    app = HermesApp(
+        open_runtime, resume=resume, continues=continues, prompt=prompt, pick_session=pick_session
+    )
     app.run()
     if app.failure is not None:
         sys.stderr.write(f"{app.failure}\n")

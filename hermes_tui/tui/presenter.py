@@ -45,6 +45,7 @@ class Presenter:
         self._is_waiting = False
         self._is_stopping = False
         self._is_busy = False
+        self._is_starting = True
 
     def show(self, event: Event) -> None:
         """Bring one event onto the screen."""
@@ -85,6 +86,7 @@ class Presenter:
         self._tools.clear()
         self._transcript.clear()
         self._transcript.show_history(messages)
+        self._is_starting = False
         self._say_state()
 
     def _step(self, event: TurnStarted | ModelCallStarted | TurnFinished) -> None:
@@ -158,7 +160,9 @@ class Presenter:
         self._status.show()
 
     def _say_state(self) -> None:
-        if self._is_waiting:
+        if self._is_starting:
+            state = "starting"
+        elif self._is_waiting:
             state = "waiting for you"
         elif self._is_stopping:
             state = "stopping"

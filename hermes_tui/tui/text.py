@@ -74,7 +74,7 @@ def short_path(path: str, home: str, limit: int = 28) -> str:
     if home and (path == home or path.startswith(home.rstrip("/") + "/")):
         path = f"~{path[len(home.rstrip('/')) :]}"
     path = visible(path)
-    parts = PurePosixPath(path).parts
+    parts: tuple[str, ...] = PurePosixPath(path).parts
     while len(path) > limit and len(parts) > 2:
         parts = parts[1:]
         path = "…/" + "/".join(parts)

@@ -1,10 +1,10 @@
 """The environments the contract is held against; a new one joins by a row in `MAKERS`."""
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import pytest
-
 from hermes_environments.base import BaseEnvironment
 from hermes_environments.local import LocalEnvironment
 
@@ -15,11 +15,28 @@ class ShellOnlyEnvironment(LocalEnvironment):
     sweep = BaseEnvironment.sweep
     read_file = BaseEnvironment.read_file
     write_file = BaseEnvironment.write_file
-    jobs_folder = BaseEnvironment.jobs_folder
+
+    @property
+    def jobs_folder(self) -> bytes:
+        return super(LocalEnvironment, self).jobs_folder
+
+
+class Maker(Protocol):
+    """The constructor every environment has."""
+
+    def __call__(
+        self,
+        name: str,
+        *,
+        cwd: str | None,
+        pass_env: Sequence[str],
+        state_dir: str,
+        options: Mapping[str, object],
+    ) -> BaseEnvironment: ...
 
 
 Make = Callable[[], BaseEnvironment]
-MAKERS: dict[str, type[BaseEnvironment]] = {
+MAKERS: dict[str, Maker] = {
     "local": LocalEnvironment,
     "shell-only": ShellOnlyEnvironment,
 }

@@ -6,10 +6,16 @@ import time
 from pathlib import Path
 
 import pytest
+from hermes_environments.capture import BATCH_BYTES, Capture
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hermes_environments.capture import BATCH_BYTES, Capture
+from hermes_tui.core.environment import Output
+
+
+def kept(output: Output) -> bytes:
+    assert output.path is not None
+    return Path(output.path).read_bytes()
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -35,7 +41,7 @@ async def test_both_ends_and_the_file_agree_with_what_was_written(
     assert output.is_complete == (len(whole) <= head + tail)
     assert (output.path is None) == output.is_complete
     if output.path:
-        assert Path(output.path).read_bytes() == whole[:cap]
+        assert kept(output) == whole[:cap]
 
 
 async def test_a_batch_and_more_is_in_the_file_once_the_output_is_asked_for(
@@ -48,8 +54,7 @@ async def test_a_batch_and_more_is_in_the_file_once_the_output_is_asked_for(
         await capture.add(whole[at : at + 65_536])
     output = await capture.output()
 
-    assert output.path is not None
-    assert Path(output.path).read_bytes() == whole
+    assert kept(output) == whole
 
 
 async def test_short_output_touches_no_disk(tmp_path: Path) -> None:
@@ -63,12 +68,10 @@ async def test_short_output_touches_no_disk(tmp_path: Path) -> None:
 async def test_the_file_and_its_folder_are_for_this_user_only(tmp_path: Path) -> None:
     capture = Capture(tmp_path / "run" / "output", head_bytes=1, tail_bytes=1)
     await capture.add(b"abc")
-    path = (await capture.output()).path
 
-    assert path is not None
-    assert stat.S_IMODE(Path(path).stat().st_mode) == 0o600
-    assert stat.S_IMODE(Path(path).parent.stat().st_mode) == 0o700
-    assert stat.S_IMODE(Path(path).parent.parent.stat().st_mode) == 0o700
+    (path,) = (tmp_path / "run" / "output").iterdir()
+    modes = [stat.S_IMODE(each.stat().st_mode) for each in (path, path.parent, tmp_path / "run")]
+    assert modes == [0o600, 0o700, 0o700]
 
 
 async def test_a_folder_that_cannot_be_made_costs_the_file_and_not_the_output(

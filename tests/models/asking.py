@@ -4,7 +4,7 @@ from contextlib import aclosing
 from typing import Any
 
 from hermes_tui.core.events import Notice, ReasoningDelta, TextDelta
-from hermes_tui.core.messages import Message, user
+from hermes_tui.core.messages import Message, Part, user
 from hermes_tui.core.ports import Model, ModelItem, ModelRequest, Prefix, Reply, ToolSpec
 
 TERMINAL = ToolSpec(
@@ -26,7 +26,9 @@ def spec(name: str, *properties: str) -> ToolSpec:
     return ToolSpec(name, f"The {name} tool.", schema)
 
 
-def ask(*messages: Message | str, tools: tuple[ToolSpec, ...] = (), system: str = "Be brief."):
+def ask(
+    *messages: Message | str, tools: tuple[ToolSpec, ...] = (), system: str = "Be brief."
+) -> ModelRequest:
     history = tuple(user(one) if isinstance(one, str) else one for one in messages)
     return ModelRequest(Prefix(system, tools), history or (user("hi"),))
 
@@ -40,6 +42,12 @@ async def reply_of(model: Model, request: ModelRequest) -> Reply:
     last = (await items_of(model, request))[-1]
     assert isinstance(last, Reply)
     return last
+
+
+def parts_in(items: list[ModelItem]) -> tuple[Part, ...]:
+    last = items[-1]
+    assert isinstance(last, Reply)
+    return last.message.parts
 
 
 def text_in(items: list[ModelItem]) -> str:

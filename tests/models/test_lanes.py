@@ -1,5 +1,8 @@
 """What both lanes promise, against one local server."""
 
+import gc
+import logging
+import os
 from collections.abc import Callable
 from contextlib import aclosing
 
@@ -20,19 +23,17 @@ from hermes_tui.core.events import TextDelta
 from hermes_tui.core.messages import Reasoning, Text, ToolCall, ToolResult, tool_results, user
 from hermes_tui.core.ports import Model
 from hermes_tui.models.direct import DirectModel, Timeouts
-from hermes_tui.models.litellm_model import LitellmModel
+from hermes_tui.models.litellm_model import LOGGERS, LitellmModel, load, warm
 from hermes_tui.models.retry import close_model
 from hermes_tui.models.scripted import calls
 from hermes_tui.models.target import Lane, Secret, Target
 from tests.doubles.openai_server import Answer, OpenAIServer, call, error, serve
-from tests.models.asking import TERMINAL, ask, items_of, reasoning_in, reply_of, text_in
+from tests.models.asking import TERMINAL, ask, items_of, parts_in, reasoning_in, reply_of, text_in
 
 # litellm and the libraries below it warn about themselves.
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
     pytest.mark.filterwarnings("ignore::UserWarning"),
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::RuntimeWarning"),
 ]
 
 KEY = "sk-double-0123456789abcdef"
@@ -78,7 +79,7 @@ async def test_text_streams_in_pieces_and_comes_whole_in_the_reply(connect: Conn
         await close_model(model)
     assert text_in(items) == "Hello, good world."
     assert len([one for one in items if isinstance(one, TextDelta)]) > 3
-    assert items[-1].message.parts == (Text("Hello, good world."),)  # pyright: ignore
+    assert parts_in(items) == (Text("Hello, good world."),)
 
 
 async def test_key_headers_and_history_reach_the_server(connect: Connect) -> None:
@@ -123,7 +124,7 @@ async def test_reasoning_is_apart_from_the_answer(connect: Connect) -> None:
         items = await items_of(model, ask("?"))
         await close_model(model)
     assert (reasoning_in(items), text_in(items)) == ("six times seven", "42")
-    assert items[-1].message.parts == (Reasoning("six times seven"), Text("42"))  # pyright: ignore
+    assert parts_in(items) == (Reasoning("six times seven"), Text("42"))
 
 
 async def test_think_tags_are_reasoning_too(connect: Connect) -> None:
@@ -303,3 +304,40 @@ async def test_a_call_id_already_in_the_history_is_made_unique(connect: Connect)
         await close_model(model)
     assert isinstance(again.message.tool_calls[0], ToolCall)
     assert again.message.tool_calls[0].id != made.id
+
+
+def test_litellm_is_loaded_quietly_and_leaves_the_collector_running() -> None:
+    litellm = load()
+    assert gc.isenabled()
+    assert gc.get_freeze_count() > 0
+    assert (litellm.suppress_debug_info, litellm.drop_params) == (True, True)
+    assert litellm.cache is None
+    for name in LOGGERS:
+        logger = logging.getLogger(name)
+        assert not logger.propagate
+        assert logging.StreamHandler not in {type(one) for one in logger.handlers}
+
+
+async def test_no_key_is_left_in_the_environment(connect: Connect) -> None:
+    async with serve() as server:
+        model = connect(server)
+        await reply_of(model, ask())
+        await close_model(model)
+    assert KEY not in os.environ.values()
+
+
+def test_warming_up_needs_no_waiting() -> None:
+    thread = warm()
+    assert thread.daemon
+    thread.join(timeout=30)
+    assert load() is load()
+
+
+async def test_litellm_prints_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    async with serve(error(500, "boom"), Answer("ok")) as server:
+        model = LitellmModel(target_of(server.url, "litellm"))
+        with pytest.raises(ModelUnavailableError):
+            await reply_of(model, ask())
+        await reply_of(model, ask())
+        await close_model(model)
+    assert capfd.readouterr() == ("", "")

@@ -62,13 +62,14 @@ async def test_an_unknown_id_says_how_to_list_sessions(
 
 
 async def test_the_session_used_last_comes_first(store: Store) -> None:
-    first, second, third = [await begin(store, cwd=f"/{n}") for n in "aba"]
-    await store.messages.append(first.id, user("again"))
+    first, second, third, _unused = [await begin(store, cwd=f"/{n}") for n in "abaa"]
+    for used in (first, second, third, first):
+        await store.messages.append(used.id, user("again"))
     assert [s.id for s in await store.sessions.newest()] == [first.id, third.id, second.id]
     assert [s.id for s in await store.sessions.newest(limit=1, offset=1)] == [third.id]
     latest = await store.sessions.latest()
     assert latest is not None
-    assert (latest.id, latest.message_count) == (first.id, 1)
+    assert (latest.id, latest.message_count) == (first.id, 2)
     assert latest.updated_at > latest.created_at
     in_b = await store.sessions.latest("/b")
     assert in_b is not None
@@ -77,12 +78,20 @@ async def test_the_session_used_last_comes_first(store: Store) -> None:
 
 
 async def test_a_list_can_be_narrowed_by_what_titles_and_folders_say(store: Store) -> None:
-    await begin(store, title="Repair 100% of it", cwd="/srv/web")
-    await begin(store, title="Other")
+    for title, cwd in (("Repair 100% of it", "/srv/web"), ("Other", "/home")):
+        made = await begin(store, title=title, cwd=cwd)
+        await store.messages.append(made.id, user("hello"))
     assert [s.title for s in await store.sessions.newest(text="repair")] == ["Repair 100% of it"]
     assert [s.title for s in await store.sessions.newest(text="/srv")] == ["Repair 100% of it"]
     assert [s.title for s in await store.sessions.newest(text="0%")] == ["Repair 100% of it"]
     assert await store.sessions.newest(text="_") == []
+
+
+async def test_a_session_is_called_by_its_first_prompt_until_it_gets_a_name(store: Store) -> None:
+    made = await begin(store)
+    await store.messages.append(made.id, user("  fix   the\tport\nand more"))
+    await store.messages.append(made.id, user("something else"))
+    assert (await store.sessions.get(made.id)).title == "fix the port"
 
 
 async def test_a_renamed_session_keeps_its_name(store: Store, session: SessionRecord) -> None:
@@ -124,7 +133,7 @@ async def test_what_was_deleted_a_month_ago_is_gone_at_the_next_start(path: Path
         await store.sessions.delete(recent.id)
         await store.search.find("words")
     month = timedelta(days=30, seconds=1) // timedelta(microseconds=1)
-    execute(path, f"UPDATE sessions SET deleted_at = deleted_at - {month} WHERE id = '{old.id}'")  # noqa: S608
+    execute(path, f"UPDATE sessions SET deleted_at = deleted_at - {month} WHERE id = '{old.id}'")
 
     async with Store.open(path, fts=fts) as store:  # pyright: ignore[reportArgumentType]
         with pytest.raises(NotFoundError):
@@ -139,7 +148,7 @@ async def test_what_was_deleted_a_month_ago_is_gone_at_the_next_start(path: Path
     assert execute(path, "SELECT count(*) FROM prefixes") == [(2,)]
     if fts != "like":
         execute(path, f"INSERT INTO messages_{fts} (messages_{fts}) VALUES ('integrity-check')")
-        hits = execute(path, f"SELECT rowid FROM messages_{fts} WHERE body MATCH '{old.id}'")  # noqa: S608
+        hits = execute(path, f"SELECT rowid FROM messages_{fts} WHERE body MATCH '{old.id}'")
         assert hits == []
 
 
@@ -166,6 +175,7 @@ async def test_a_prefix_comes_back_as_it_was_and_is_kept_once(store: Store, path
 
 async def test_a_folder_with_an_undecodable_name_can_be_worked_in(store: Store) -> None:
     made = await begin(store, cwd="/srv/\udcff")
+    await store.messages.append(made.id, user("hello"))
     found = await store.sessions.latest("/srv/\udcff")
     assert found is not None
     assert found.id == made.id

@@ -33,7 +33,8 @@ async def test_the_shell_remembers_where_it_is(room: Room) -> None:
 
 async def test_a_command_over_its_time_is_killed_and_says_so(room: Room) -> None:
     result = await room.call("terminal", command="echo before; sleep 60", timeout=1)
-    assert result.content == "before\n[Killed after 1 s, with everything it had started.]"
+    assert result.content.startswith("before\n")
+    assert result.content.endswith("[Killed after 1 s, with everything it had started.]")
 
 
 async def test_long_output_is_shortened_and_can_be_paged(room: Room) -> None:

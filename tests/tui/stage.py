@@ -224,6 +224,9 @@ class StageRuntime:
         )
         return self.session
 
+    async def latest_session(self) -> StageEntry | None:
+        return (await self.sessions(limit=1) or [None])[0]
+
     async def switch_model(self, session: Session, name: str) -> None:
         self.model = ScriptedModel(name=name)
         session.model = self.model
@@ -284,9 +287,8 @@ class Stage:
     async def until(self, predicate: Callable[[], object], seconds: float = 10) -> None:
         """Let the screen work until `predicate` holds."""
         with anyio.fail_after(seconds):
-            while not predicate():
-                await self.pilot.pause()
-                await anyio.lowlevel.checkpoint()
+            while not predicate():  # noqa: ASYNC110 - what is awaited is a repaint
+                await anyio.sleep(0.01)
 
     async def sees(self, text: str) -> None:
         """Wait until `text` stands on the screen."""
@@ -323,7 +325,6 @@ async def on_stage(
 ) -> AsyncGenerator[Stage, None]:
     """The app in a headless terminal, ready to type into unless `gate` holds the runtime back."""
     opened: list[StageRuntime] = []
-    home.mkdir(parents=True, exist_ok=True)
 
     @asynccontextmanager
     async def open_runtime(human: Human) -> AsyncGenerator[Runtime, None]:
@@ -341,6 +342,7 @@ async def on_stage(
         clock=lambda: 0.0,
         now=lambda: NOON,
     )
+    await anyio.Path(home).mkdir(parents=True, exist_ok=True)
     opened.append(StageRuntime(app.human, home, lines, acts or {}))
     prepare(opened[0])
     app.animation_level = "none"

@@ -14,7 +14,8 @@ SHOWN_NAMES = 20
 _ROW = re.compile(r"\s*([\d,]+)\s+\d{4}-\d\d-\d\d \d\d:\d\d\s+(.+)")
 _MATCH = re.compile(r"([^\s:][^:\n]*):\d+:")
 _NOTE = re.compile(r"\[[^\]]*\]")
-_EXIT = re.compile(r"\[?exit code (\d+)", re.IGNORECASE)
+# `terminal` says so in a line of its own, below what the command printed.
+_EXIT = re.compile(r"^\[Exit code (\d+)\.\]\s*(?:\[[^\]\n]*\]\s*)*\Z", re.MULTILINE)
 
 
 def greeting() -> str:
@@ -29,10 +30,7 @@ def unknown(text: str) -> str:
 def understood() -> str:
     """What to say to it."""
     lines = "\n".join(f"- {example}" for example in EXAMPLES)
-    return (
-        "I carry out plain requests with the real tools, several in a row when you put "
-        f'", then" between them:\n\n{lines}'
-    )
+    return f"I carry out plain requests like these with the real tools:\n\n{lines}"
 
 
 def missing(step: Step) -> str:
@@ -133,10 +131,6 @@ def _recall_told(step: Step, content: str) -> str:
     return f"Earlier sessions say about {topic!r}:\n\n{_fenced(body.splitlines())}"
 
 
-def _edit_told(step: Step, content: str) -> str:
-    return f"Done: {step.intent}. {_first_words(content)}"
-
-
 def _plainly(step: Step, content: str) -> str:
     del step
     return _first_words(content) or "Done."
@@ -147,14 +141,25 @@ def _answer_told(step: Step, content: str) -> str:
     return f"You answered: {content.strip()}"
 
 
+def _plan_told(step: Step, content: str) -> str:
+    del step
+    return f"The plan:\n\n{_fenced(content.splitlines())}"
+
+
+def _jobs_told(step: Step, content: str) -> str:
+    del step
+    return f"Background commands:\n\n{_fenced(content.splitlines())}"
+
+
 _TELLERS: dict[str, Callable[[Step, str], str]] = {
     "list_files": _list_told,
     "terminal": _terminal_told,
     "read_file": _read_told,
     "search_files": _search_told,
     "session_search": _recall_told,
-    "edit_file": _edit_told,
     "clarify": _answer_told,
+    "todo": _plan_told,
+    "process": _jobs_told,
 }
 
 

@@ -21,6 +21,8 @@ __all__ = ["LABEL", "RehearsalModel"]
 CONTEXT_WINDOW = 128_000
 """Tokens; nothing is ever held, but a screen can show how full it would be."""
 WORD_SECONDS = 0.008
+LONGEST_SECONDS = 0.8
+"""However long the answer."""
 
 
 class Progress(Struct, frozen=True):
@@ -60,8 +62,10 @@ class RehearsalModel:
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelItem, None]:
         """Yield the answer word by word, then the `Reply`. Never raises `ModelError`."""
         message = answer(request)
-        for word in words(message.text):
-            await anyio.sleep(self._word_seconds)
+        pieces = words(message.text)
+        pause = min(self._word_seconds, LONGEST_SECONDS / max(1, len(pieces)))
+        for word in pieces:
+            await anyio.sleep(pause)
             yield TextDelta(word)
         yield Reply(message, estimated_usage(request, message))
 
@@ -150,8 +154,6 @@ def _closing(progress: Progress, failed: int | None, stopped_by: str | None) -> 
             if position >= len(progress.results):
                 break
             said.append(answers.told(step, progress.results[position]))
-            if position == failed:
-                break
             position += 1
         elif step.talk == "greeting":
             said.append(answers.greeting())

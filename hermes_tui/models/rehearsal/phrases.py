@@ -33,8 +33,6 @@ class Phrase(Struct, frozen=True):
     """Has to match the whole clause, whatever its case."""
     build: Callable[[Match], Step | None]
     """None when the words do not fit after all."""
-    example: str = ""
-    """Shown to a person who asks what is understood."""
 
     def step(self, clause: str) -> Step | None:
         """The step `clause` asks for, if it has this form."""
@@ -249,10 +247,6 @@ def _talk(kind: Literal["summary", "greeting"]) -> Callable[[Match], Step]:
     return lambda _: Step("summarise that" if kind == "summary" else "say hello", talk=kind)
 
 
-def _phrase(pattern: str, build: Callable[[Match], Step | None], example: str = "") -> Phrase:
-    return Phrase(pattern, build, example)
-
-
 _COUNT = r"(?:(?P<count>\d+|" + "|".join(NUMBERS) + r")\s+)?"
 _ORDER = r"(?:(?P<order>largest|biggest|newest|latest|most recent|recently changed)\s+)?"
 _KIND = r"(?:(?P<kind>[\w.*]+)\s+)?"
@@ -260,87 +254,94 @@ _PRINTED = r"(?:it|that|the command|the tests?)\s+(?:printed|said|did|came to|sh
 
 # The first that fits is taken: narrower forms stand before wider ones.
 PHRASES: tuple[Phrase, ...] = (
-    _phrase(r"(?:hi|hello|hey|good (?:morning|evening|day)|help|who are you|what are you"
-            r"|what (?:can|do) you (?:do|understand))\b.{0,20}", _talk("greeting")),
-    _phrase(r"(?:remember|note|keep in mind)(?: that)?:?\s+(?P<fact>.+)", _remember,
-            "remember that I prefer tabs"),
-    _phrase(r"forget(?: that)?\s+(?P<fact>.+)", _forget),
-    _phrase(r"(?:plan|(?:make|write|keep) a (?:plan|to-?do list)):?\s+(?P<items>.+)", _plan,
-            "make a plan: look around, change it, test it"),
-    _phrase(r"ask me (?:about |for |whether |if )?(?P<question>.+)", _ask),
-    _phrase(r"what did (?:we|i|you) (?:say|talk|do|discuss|decide)(?: about| on| with)?\s+"
-            r"(?P<topic>.+)", _recall, "what did we say about backups?"),
-    _phrase(r"(?:search|look through) (?:my |our |the )?(?:past |earlier |old |previous |last )?"
-            r"(?:sessions?|conversations?|history|chats?)(?: for| about)?\s+(?P<topic>.+)",
-            _recall),
-    _phrase(r"(?:recall|do you remember)(?: what we said about)?\s+(?P<topic>.+)", _recall),
-    _phrase(r"(?:find|show) (?:the|our) (?:session|conversation)s? (?:about|on)\s+(?P<topic>.+)",
-            _recall),
-    _phrase(r"(?:save|create|make|write) (?:this |that |it )?(?:as )?(?:a |the )?(?:new )?skill"
-            r"(?: called| named)?\s+(?P<name>`[^`]+`|\"[^\"]+\"|[\w-]+)(?::\s*(?P<body>.+))?",
-            _skill, "save this as a skill called nightly-check"),
-    _phrase(rf"replace\s+(?P<old>`[^`]+`|\"[^\"]+\"|'[^']+'|.+?)\s+(?:with|by)\s+"
-            rf"(?P<new>`[^`]*`|\"[^\"]*\"|'[^']*'|.+?)\s+in\s+(?:the file\s+)?{PATH}", _edit,
-            "replace `foo` with `bar` in x.py"),
-    _phrase(rf"change\s+(?P<old>`[^`]+`|\"[^\"]+\"|'[^']+'|.+?)\s+(?:to|into)\s+"
-            rf"(?P<new>`[^`]*`|\"[^\"]*\"|'[^']*'|.+?)\s+in\s+(?:the file\s+)?{PATH}", _edit),
-    _phrase(rf"in\s+(?:the file\s+)?{PATH},?\s+(?:replace|change)\s+(?P<old>`[^`]+`|\"[^\"]+\"|.+?)"
-            r"\s+(?:with|by|to)\s+(?P<new>`[^`]*`|\"[^\"]*\"|.+)", _edit),
-    _phrase(rf"(?:create|make) (?:a |an )?(?:empty |new )?(?:file )?(?:called |named )?{PATH}"
-            r"\s+(?:with|containing|saying)(?: the text| the content)?:?\s+(?P<what>.+)", _write),
-    _phrase(rf"(?:create|make) (?:a |an )?(?:empty |new )?file (?:called |named )?{PATH}",
-            _create_empty),
-    _phrase(rf"(?:write|put|save|store|record)\s+(?P<what>.+)\s+(?:to|in|into|as)\s+"
-            rf"(?:a |the )?(?:new )?(?:file )?(?:called |named )?{PATH}", _write,
-            "write hello to notes.txt"),
-    _phrase(rf"(?:summari[sz]e|sum up|explain|tell me|say|show me|what)\s*(?:up\s+)?(?:is\s+)?"
-            rf"(?:what\s+)?(?:{_PRINTED}|it|that|this|the (?:output|result)s?(?: of .+)?)",
-            _talk("summary"), "summarise what it printed"),
-    _phrase(r"(?:what did (?:it|that|the command) (?:print|say|do)|how did (?:it|that) go"
-            r"|what happened|summari[sz]e(?: it)?)", _talk("summary")),
-    _phrase(rf"(?:show|read|print|summari[sz]e|give me)(?: me)?\s+the\s+(?:first|top)\s+"
-            rf"(?P<count>\w+)\s+lines\s+(?:of|in|from)\s+(?P<file>the file\s+)?{PATH}", _read),
-    _phrase(r"(?:list|show|what are|which)(?: me)?\s*(?:the |all |my )?(?:running )?"
-            r"(?:background|running) (?:processes|jobs|commands)", _jobs,
-            "list background commands"),
-    _phrase(r"(?P<verb>kill|stop|end|tail|follow|check) (?:the )?(?:background )?"
-            r"(?:job|process|command) (?P<id>[\w-]+)", _job),
-    _phrase(rf"(?:list|show|find|name|give me|get|what are|which are)(?: me)?\s+(?:the |all "
-            rf"|all the |my |me the )?{_COUNT}{_ORDER}{_KIND}files?{WHERE}", _list,
-            "list the five largest files here"),
-    _phrase(rf"(?:what|which) (?P<kind>\w+ )?files? (?:are|is|do (?:i|we) have)(?: there)?{WHERE}",
-            _list),
-    _phrase(rf"what(?:'s| is) (?:in|inside) (?:(?P<here>{HERE})|(?:the )?{PATH}"
-            r" (?:folder|directory))", _list),
-    _phrase(rf"(?:find|look for|search for|list)\s+(?:all |the )?(?:files? )?"
-            rf"(?:named|called|matching|like)\s+(?P<pattern>`[^`]+`|\"[^\"]+\"|[^\s,]+){WHERE}",
-            _find_named, "find files named *.py"),
-    _phrase(rf"(?:find|list)\s+(?:all )?(?P<pattern>`?\*[^\s,`]+`?)(?: files)?{WHERE}",
-            _find_named),
-    _phrase(rf"(?:search|grep|look|find)\s+(?:in\s+)?(?:the |all )?(?:(?P<kind>\w+) )?(?:files? )?"
-            rf"(?:here )?for\s+(?P<wanted>`[^`]+`|\"[^\"]+\"|'[^']+'|.+?){WHERE}", _search,
-            "search for TODO in src"),
-    _phrase(rf"(?:search|grep|look in)\s+{PATH}\s+for\s+(?P<wanted>.+)", _search),
-    _phrase(rf"(?:where (?:is|are)|which files? (?:mentions?|contains?|uses?|has|have))\s+"
-            rf"(?P<wanted>`[^`]+`|\"[^\"]+\"|[^\s]+)(?:\s+(?:defined|used|mentioned|called))?"
-            rf"{WHERE}", _search),
-    _phrase(rf"(?:grep|find|search)\s+(?P<wanted>`[^`]+`|\"[^\"]+\"|\w+)\s+(?:in|under)\s+{PATH}",
-            _search),
-    _phrase(rf"(?:read|open|show|display|view|print|summari[sz]e|what(?:'s| is) in)(?: me)?\s+"
-            rf"(?:what(?:'s| is) in\s+)?(?:the )?(?:contents? of )?"
-            rf"(?P<file>(?:the )?file\s+)?{PATH}", _read, "read README.md"),
-    _phrase(rf"what(?:'s| is) (?:in|inside)\s+{PATH}", _list),
-    _phrase(r"(?:run|execute|start|launch)\s+(?P<command>`[^`]+`|.+?)\s+in the background",
-            _run_in_background),
-    _phrase(r"(?:run|execute|launch):?\s+(?:the )?(?:shell )?(?:command:?\s+)?"
-            r"(?P<command>.+)", _run, "run `pytest -q`"),
-    _phrase(r"\$\s*(?P<command>.+)", _run),
-    _phrase(r"(?P<command>`[^`]+`)", _run),
-    _phrase(r"(?P<command>(?:git|ls|pwd|cat|echo|whoami|uname|df|du|ps|uv|pytest|npm|cargo|wc"
-            r"|hostname|grep|sed|awk)(?:\s+[^?]*)?)", _run),
-    _phrase(r"what(?:'s| is) the (?:date|time)|what time is it", _fixed("date")),
-    _phrase(r"where am i|what(?:'s| is) (?:the |my )?(?:cwd|(?:current|working) "
-            r"(?:folder|directory))", _fixed("pwd")),
+    Phrase(r"(?:hi|hello|hey|good (?:morning|evening|day)|help|who are you|what are you"
+           r"|what (?:can|do) you (?:do|understand))\b.{0,20}", _talk("greeting")),
+    Phrase(r"(?:remember|note|keep in mind)(?: that)?:?\s+(?P<fact>.+)", _remember),
+    Phrase(r"forget(?: that)?\s+(?P<fact>.+)", _forget),
+    Phrase(r"(?:plan|(?:make|write|keep) a (?:plan|to-?do list)):?\s+(?P<items>.+)", _plan),
+    Phrase(r"ask me (?:about |for |whether |if )?(?P<question>.+)", _ask),
+    Phrase(r"what did (?:we|i|you) (?:say|talk|do|discuss|decide)(?: about| on| with)?\s+"
+           r"(?P<topic>.+)", _recall),
+    Phrase(r"(?:search|look through) (?:my |our |the )?(?:past |earlier |old |previous |last )?"
+           r"(?:sessions?|conversations?|history|chats?)(?: for| about)?\s+(?P<topic>.+)",
+           _recall),
+    Phrase(r"(?:recall|do you remember)(?: what we said about)?\s+(?P<topic>.+)", _recall),
+    Phrase(r"(?:find|show) (?:the|our) (?:session|conversation)s? (?:about|on)\s+(?P<topic>.+)",
+           _recall),
+    Phrase(r"(?:save|create|make|write) (?:this |that |it )?(?:as )?(?:a |the )?(?:new )?skill"
+           r"(?: called| named)?\s+(?P<name>`[^`]+`|\"[^\"]+\"|[\w-]+)(?::\s*(?P<body>.+))?",
+           _skill),
+    Phrase(rf"replace\s+(?P<old>`[^`]+`|\"[^\"]+\"|'[^']+'|.+?)\s+(?:with|by)\s+"
+           rf"(?P<new>`[^`]*`|\"[^\"]*\"|'[^']*'|.+?)\s+in\s+(?:the file\s+)?{PATH}", _edit),
+    Phrase(rf"change\s+(?P<old>`[^`]+`|\"[^\"]+\"|'[^']+'|.+?)\s+(?:to|into)\s+"
+           rf"(?P<new>`[^`]*`|\"[^\"]*\"|'[^']*'|.+?)\s+in\s+(?:the file\s+)?{PATH}", _edit),
+    Phrase(rf"in\s+(?:the file\s+)?{PATH},?\s+(?:replace|change)\s+(?P<old>`[^`]+`|\"[^\"]+\"|.+?)"
+           r"\s+(?:with|by|to)\s+(?P<new>`[^`]*`|\"[^\"]*\"|.+)", _edit),
+    Phrase(rf"(?:create|make) (?:a |an )?(?:empty |new )?(?:file )?(?:called |named )?{PATH}"
+           r"\s+(?:with|containing|saying)(?: the text| the content)?:?\s+(?P<what>.+)", _write),
+    Phrase(rf"(?:create|make) (?:a |an )?(?:empty |new )?file (?:called |named )?{PATH}",
+           _create_empty),
+    Phrase(rf"(?:write|put|save|store|record)\s+(?P<what>.+)\s+(?:to|in|into|as)\s+"
+           rf"(?:a |the )?(?:new )?(?:file )?(?:called |named )?{PATH}", _write),
+    Phrase(rf"(?:summari[sz]e|sum up|explain|tell me|say|show me|what)\s*(?:up\s+)?(?:is\s+)?"
+           rf"(?:what\s+)?(?:{_PRINTED}|it|that|this|the (?:output|result)s?(?: of .+)?)",
+           _talk("summary")),
+    Phrase(r"(?:what did (?:it|that|the command) (?:print|say|do)|how did (?:it|that) go"
+           r"|what happened|summari[sz]e(?: it)?)", _talk("summary")),
+    Phrase(rf"(?:show|read|print|summari[sz]e|give me)(?: me)?\s+the\s+(?:first|top)\s+"
+           rf"(?P<count>\w+)\s+lines\s+(?:of|in|from)\s+(?P<file>the file\s+)?{PATH}", _read),
+    Phrase(r"(?:list|show|what are|which)(?: me)?\s*(?:the |all |my )?(?:running )?"
+           r"(?:background|running) (?:processes|jobs|commands)", _jobs),
+    Phrase(r"(?P<verb>kill|stop|end|tail|follow|check) (?:the )?(?:background )?"
+           r"(?:job|process|command) (?P<id>[\w-]+)", _job),
+    Phrase(rf"(?:list|show|find|name|give me|get|what are|which are)(?: me)?\s+(?:the |all "
+           rf"|all the |my |me the )?{_COUNT}{_ORDER}{_KIND}files?{WHERE}", _list),
+    Phrase(rf"(?:what|which) (?P<kind>\w+ )?files? (?:are|is|do (?:i|we) have)(?: there)?{WHERE}",
+           _list),
+    Phrase(rf"what(?:'s| is) (?:in|inside) (?:(?P<here>{HERE})|(?:the )?{PATH}"
+           r" (?:folder|directory))", _list),
+    Phrase(rf"(?:find|look for|search for|list)\s+(?:all |the )?(?:files? )?"
+           rf"(?:named|called|matching|like)\s+(?P<pattern>`[^`]+`|\"[^\"]+\"|[^\s,]+){WHERE}",
+           _find_named),
+    Phrase(rf"(?:find|list)\s+(?:all )?(?P<pattern>`?\*[^\s,`]+`?)(?: files)?{WHERE}",
+           _find_named),
+    Phrase(rf"(?:search|grep|look|find)\s+(?:in\s+)?(?:the |all )?(?:(?P<kind>\w+) )?(?:files? )?"
+           rf"(?:here )?for\s+(?P<wanted>`[^`]+`|\"[^\"]+\"|'[^']+'|.+?){WHERE}", _search),
+    Phrase(rf"(?:search|grep|look in)\s+{PATH}\s+for\s+(?P<wanted>.+)", _search),
+    Phrase(rf"(?:where (?:is|are)|which files? (?:mentions?|contains?|uses?|has|have))\s+"
+           rf"(?P<wanted>`[^`]+`|\"[^\"]+\"|[^\s]+)(?:\s+(?:defined|used|mentioned|called))?"
+           rf"{WHERE}", _search),
+    Phrase(rf"(?:grep|find|search)\s+(?P<wanted>`[^`]+`|\"[^\"]+\"|\w+)\s+(?:in|under)\s+{PATH}",
+           _search),
+    Phrase(rf"(?:read|open|show|display|view|print|summari[sz]e|what(?:'s| is) in)(?: me)?\s+"
+           rf"(?:what(?:'s| is) in\s+)?(?:the )?(?:contents? of )?"
+           rf"(?P<file>(?:the )?file\s+)?{PATH}", _read),
+    Phrase(rf"what(?:'s| is) (?:in|inside)\s+{PATH}", _list),
+    Phrase(r"(?:run|execute|start|launch)\s+(?P<command>`[^`]+`|.+?)\s+in the background",
+           _run_in_background),
+    Phrase(r"(?:run|execute|launch):?\s+(?:the )?(?:shell )?(?:command:?\s+)?"
+           r"(?P<command>.+)", _run),
+    Phrase(r"\$\s*(?P<command>.+)", _run),
+    Phrase(r"(?P<command>`[^`]+`)", _run),
+    Phrase(r"(?P<command>(?:git|ls|pwd|cat|echo|whoami|uname|df|du|ps|uv|pytest|npm|cargo|wc"
+           r"|hostname|grep|sed|awk)(?:\s+[^?]*)?)", _run),
+    Phrase(r"what(?:'s| is) the (?:date|time)|what time is it", _fixed("date")),
+    Phrase(r"where am i|what(?:'s| is) (?:the |my )?(?:cwd|(?:current|working) "
+           r"(?:folder|directory))", _fixed("pwd")),
 )  # fmt: skip
 
-EXAMPLES: tuple[str, ...] = tuple(phrase.example for phrase in PHRASES if phrase.example)
+EXAMPLES: tuple[str, ...] = (
+    "list the five largest files here, then write their names to top.txt",
+    "run `git status` and summarise what it printed",
+    "find files named *.py",
+    "search for TODO in src",
+    "read README.md",
+    "write hello to notes.txt",
+    "replace `hello` with `good morning` in notes.txt",
+    "run `sleep 60` in the background, then list background commands",
+    "make a plan: look around, change it, test it",
+    "remember that I prefer tabs",
+    "what did we say about backups?",
+    "save this as a skill called nightly-check",
+)
+"""Shown to a person who asks what is understood."""

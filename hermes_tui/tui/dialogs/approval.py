@@ -48,20 +48,15 @@ class ApprovalSheet(Sheet):
 
     def on_mount(self) -> None:
         super().on_mount()
-        self.watch_is_awake()
+        self.watch(self, "is_awake", self._show_keys)
+        self.watch(self, "has_focus", self._show_keys)
 
     def count(self, position: int, total: int) -> None:
         """Say which of several requests this is."""
         of = f"   {position} of {total}" if total > 1 else ""
         self.border_title = Content(f"Allow {one_line(self._pending.request.call.name, 24)}?{of}")
 
-    def watch_is_awake(self) -> None:
-        self._keys.update(self._key_line())
-
-    def on_focus(self) -> None:
-        self._keys.update(self._key_line())
-
-    def on_blur(self) -> None:
+    def _show_keys(self) -> None:
         self._keys.update(self._key_line())
 
     def action_command(self, command_id: str) -> None:
@@ -83,7 +78,7 @@ class ApprovalSheet(Sheet):
             return
         self._reason.display = True
         self._reason.focus()
-        self._keys.update(self._key_line())
+        self._show_keys()
 
     def _resolve(self, verdict: str, reason: str = "") -> None:
         match verdict:

@@ -25,15 +25,16 @@ class MemoryPane(Pane):
 
     def __init__(self) -> None:
         super().__init__(id="memory")
+        self._list = OptionList(markup=False)
         self._files: Sequence[MemoryFile] = ()
 
     def compose(self) -> ComposeResult:
         self.entitle("Memory")
-        yield OptionList(markup=False)
+        yield self._list
 
     def show(self, files: Sequence[MemoryFile]) -> None:
         self._files = files
-        marked = self.query_one(OptionList)
+        marked = self._list
         kept = marked.highlighted
         marked.set_options(Option(_lines(file)) for file in files)
         marked.highlighted = kept if kept is not None and kept < len(files) else None

@@ -26,15 +26,16 @@ class SessionsPane(Pane):
 
     def __init__(self) -> None:
         super().__init__(id="sessions")
+        self._list = OptionList(markup=False)
         self._ids: list[str] = []
 
     def compose(self) -> ComposeResult:
         self.entitle("Sessions", "ctrl+s all")
-        yield OptionList(markup=False)
+        yield self._list
 
     def show(self, sessions: Sequence[SessionEntry], current: str, now: datetime) -> None:
         self._ids = [session.id for session in sessions]
-        marked = self.query_one(OptionList)
+        marked = self._list
         kept = marked.highlighted
         lines = [Option(_line(session, current, now)) for session in sessions]
         nothing = Content.styled("None stored yet.", "$text-muted")

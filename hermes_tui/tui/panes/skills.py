@@ -29,13 +29,14 @@ class SkillsPane(Pane):
 
     def __init__(self) -> None:
         super().__init__(id="skills")
+        self._list = OptionList(markup=False)
         self._skills: Sequence[SkillEntry] = ()
         self._folded: set[str] = set()
         self._rows: list[str | SkillEntry] = []
 
     def compose(self) -> ComposeResult:
         self.entitle("Skills")
-        yield OptionList(markup=False)
+        yield self._list
 
     def show(self, skills: Sequence[SkillEntry]) -> None:
         self._skills = sorted(skills, key=lambda skill: (skill.category, skill.name))
@@ -48,7 +49,7 @@ class SkillsPane(Pane):
             self._rows.append(category)
             if category not in self._folded:
                 self._rows.extend(group)
-        marked = self.query_one(OptionList)
+        marked = self._list
         kept = marked.highlighted
         lines = [self._line(row) for row in self._rows] or [_nothing()]
         marked.set_options(lines)

@@ -42,15 +42,19 @@ def strip_of(line: Sequence[Segment], width: int, fill: Style | None = None) -> 
     return strip if used == width else strip.adjust_cell_length(width, fill)
 
 
-def expand_tabs(text: str, size: int = TAB_SIZE) -> str:
-    """One line with tabs turned into blanks up to the next stop, wide characters counted."""
+def expand_tabs(text: str, size: int = TAB_SIZE, *, column: int = 0) -> str:
+    """Tabs of one line turned into blanks up to the next stop, wide characters counted.
+
+    `column` is the cell the text starts at.
+    """
     if "\t" not in text:
         return text
-    out = ""
+    out, used = "", column
     for number, part in enumerate(text.split("\t")):
         if number:
-            out += " " * (size - cell_len(out) % size)
-        out += part
+            blanks = size - used % size
+            out, used = out + " " * blanks, used + blanks
+        out, used = out + part, used + cell_len(part)
     return out
 
 

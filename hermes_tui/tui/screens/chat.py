@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from time import monotonic
 from typing import ClassVar
 
@@ -63,6 +64,10 @@ class ChatScreen(Screen[None]):
         self.chat = ChatPane()
         self.status = StatusBar(clock=clock)
         self.panes = PaneLayout(self)
+        self._header = Header()
+        self._sessions = SessionsPane()
+        self._skills = SkillsPane()
+        self._memory = MemoryPane()
         self._tools = ToolsPane(clock=clock)
         self._hints = Hints()
         self._queue = QueueList()
@@ -74,12 +79,12 @@ class ChatScreen(Screen[None]):
         self.conversation = Conversation(self._pump.push)
 
     def compose(self) -> ComposeResult:
-        yield Header()
+        yield self._header
         with Horizontal(id="columns"):
             with Vertical(id="left"):
-                yield SessionsPane()
-                yield SkillsPane()
-                yield MemoryPane()
+                yield self._sessions
+                yield self._skills
+                yield self._memory
             yield self.chat
             with Vertical(id="right"):
                 yield self._tools
@@ -139,7 +144,7 @@ class ChatScreen(Screen[None]):
         self.prompt.border_subtitle = Content(f"{self.status.standing.mode} · shift+tab")
         self.status.standing.queued = len(queued)
         self.status.show()
-        self.query_one(Header).is_working = bool(self._tools.running)
+        self._header.is_working = bool(self._tools.running)
         if self._sheets.has_focus_within:
             self._hints.situation = "asked"
         elif self.chat.has_focus_within:
@@ -156,7 +161,7 @@ class ChatScreen(Screen[None]):
             self.conversation.queue(text)
         else:
             self.chat.transcript.scroll_to_end()
-            self.run_worker(self.conversation.run(text), group="turn")
+            self.run_worker(partial(self.conversation.run, text), group="turn")
         self.show_state()
 
     def interrupt(self) -> None:
@@ -171,7 +176,7 @@ class ChatScreen(Screen[None]):
     def refresh_panes(self) -> None:
         """Read memory, skills and sessions again, in the background."""
         if self.runtime is not None:
-            self.run_worker(self._read_panes(self.runtime), group="panes", exclusive=True)
+            self.run_worker(partial(self._read_panes, self.runtime), group="panes", exclusive=True)
 
     def action_command(self, command_id: str, argument: str = "") -> None:
         """Run a command of the table, if it may run now."""
@@ -181,7 +186,7 @@ class ChatScreen(Screen[None]):
         elif self.runtime is None and command_id not in WITHOUT_RUNTIME:
             self.flash("Starting. Try again in a moment.")
         else:
-            self.run_worker(self._perform(command_id, argument), group="command")
+            self.run_worker(partial(self._perform, command_id, argument), group="command")
 
     async def _perform(self, command_id: str, argument: str) -> None:
         try:
@@ -209,14 +214,14 @@ class ChatScreen(Screen[None]):
         sessions = await runtime.sessions(limit=RECENT_SESSIONS)
         current = self.conversation.session.id if self.conversation.session else ""
         title = next((entry.title for entry in sessions if entry.id == current), "")
-        self.query_one(Header).title_text = title or "new session"
+        self._header.title_text = title or "new session"
         self.chat.name_session(title)
-        self.query_one(SessionsPane).show(sessions, current, self.now())
-        self.query_one(SkillsPane).show(await anyio.to_thread.run_sync(runtime.skills))
+        self._sessions.show(sessions, current, self.now())
+        self._skills.show(await anyio.to_thread.run_sync(runtime.skills))
 
     def _show_memory(self) -> None:
         if self.runtime is not None:  # a few kilobytes; they change while a turn runs
-            self.query_one(MemoryPane).show(self.runtime.memory_files())
+            self._memory.show(self.runtime.memory_files())
 
     def _tick(self) -> None:
         if self.conversation.is_busy:
@@ -262,8 +267,7 @@ class ChatScreen(Screen[None]):
 
     def _take_prompt(self) -> str:
         text = self.prompt.take()
-        append = self.prompt.past.append
-        self.run_worker(lambda: append(text), group="history", thread=True)
+        self.run_worker(partial(self.prompt.past.append, text), group="history", thread=True)
         return text
 
     def _run_slash(self, name: str, argument: str) -> None:

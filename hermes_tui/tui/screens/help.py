@@ -1,5 +1,6 @@
 """Every key and command."""
 
+import textwrap
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -10,9 +11,14 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from hermes_tui.tui.access import app_of
 from hermes_tui.tui.registry import SCOPES, Command, Scope, commands_of, key_name
 
 KEY_CELLS = 24
+INDENT = " " * (KEY_CELLS + 2)
+BOX_CELLS = 104
+FRAME_CELLS = 9
+"""What border, padding and scroll bar of the box take (help.tcss)."""
 
 
 class HelpScreen(ModalScreen[None]):
@@ -30,29 +36,41 @@ class HelpScreen(ModalScreen[None]):
             box.border_title = Content("Keys and commands")
             box.border_subtitle = Content("↑↓ scroll   esc back")
             with VerticalScroll():
-                yield Static(help_text(self._keymap), markup=False)
+                yield Static(markup=False)
 
     def on_mount(self) -> None:
         self.query_one(VerticalScroll).focus()
+        self._fill()
+
+    def on_resize(self) -> None:
+        if self.is_mounted:
+            self._fill()
+
+    def _fill(self) -> None:
+        width = min(BOX_CELLS, app_of(self).size.width) - FRAME_CELLS
+        self.query_one(Static).update(help_text(self._keymap, width))
 
 
-def help_text(keymap: Mapping[str, str]) -> Content:
-    """All commands, by scope."""
-    blocks = [_scope(scope, keymap) for scope in SCOPES]
-    return Content("\n\n").join(blocks)
+def help_text(keymap: Mapping[str, str], width: int) -> Content:
+    """All commands, by scope, in lines of at most `width` cells."""
+    return Content("\n\n").join([_scope(scope, keymap, width) for scope in SCOPES])
 
 
-def _scope(scope: Scope, keymap: Mapping[str, str]) -> Content:
+def _scope(scope: Scope, keymap: Mapping[str, str], width: int) -> Content:
     title = Content.styled(SCOPES[scope], "$primary bold")
-    return Content("\n").join([title, *(_line(command, keymap) for command in commands_of(scope))])
+    lines = [_line(command, keymap, width) for command in commands_of(scope)]
+    return Content("\n").join([title, *lines])
 
 
-def _line(command: Command, keymap: Mapping[str, str]) -> Content:
+def _line(command: Command, keymap: Mapping[str, str], width: int) -> Content:
     keys = keymap[command.id].split(",") if command.id in keymap else command.keys
     names = [key_name(key) for key in keys]
     if command.slash:
-        names.append(f"/{command.slash}")
+        names.append(f"/{command.slash} {command.argument}".strip())
     shown = "  ".join(names)
     if len(shown) >= KEY_CELLS:
         shown = "  ".join(names[:2])
-    return Content.assemble((f"  {shown:<{KEY_CELLS}}", "$secondary"), command.help)
+    text = textwrap.fill(
+        command.help, max(width, 40), initial_indent=" " * KEY_CELLS, subsequent_indent=INDENT
+    )
+    return Content.assemble((f"  {shown:<{KEY_CELLS}}", "$secondary"), text[KEY_CELLS:])

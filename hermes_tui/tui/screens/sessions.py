@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from textual.content import Content
@@ -55,7 +56,8 @@ class SessionPicker(Picker):
         self._timer = self.set_timer(FILTER_SECONDS, self._look)
 
     def _look(self) -> None:
-        self.run_worker(self._search(self._filter.value.strip()), exclusive=True)
+        words = self._filter.value.strip()
+        self.run_worker(partial(self._search, words), exclusive=True)
 
     async def _search(self, words: str) -> None:
         self._hits = {}

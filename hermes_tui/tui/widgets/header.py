@@ -28,7 +28,7 @@ class Header(Widget):
 
         def __init__(self, pane: PaneName) -> None:
             super().__init__()
-            self.pane = pane
+            self.pane: PaneName = pane
 
     def __init__(self) -> None:
         super().__init__(id="header")

@@ -9,12 +9,12 @@ from hermes_tui.tui.registry import BY_ID, key_name
 IDLE = ("prompt.send", "prompt.newline", "palette", "session.pick", "help", "quit", "pane.tools",
         "pane.memory", "pane.skills")  # fmt: skip
 BUSY = ("prompt.escape", "prompt.send", "prompt.steer", "palette", "pane.tools", "help")
-ASKED = ("approval.once", "approval.session", "approval.deny", "approval.prompt")
+ASKED = ("approval.refuse", "approval.prompt", "palette", "help")
 CHAT = ("chat.prompt", "chat.copy", "palette", "help")
 
 LABELS = {
     "busy": {"prompt.escape": "stop", "prompt.send": "queue"},
-    "asked": {"approval.prompt": "prompt"},
+    "asked": {"approval.refuse": "deny", "approval.prompt": "prompt"},
     "chat": {"chat.prompt": "prompt", "chat.copy": "copy answer"},
 }
 """What a key does in one situation, where the table's own label says something else."""

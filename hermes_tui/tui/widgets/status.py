@@ -83,7 +83,9 @@ class StatusBar(Widget):
     def _fields(self) -> list[tuple[int, Content]]:
         """(importance, field) in the order shown; 0 always stays."""
         now = self.standing
-        fields = [(0, self._state()), (1, _model(now))]
+        fields = [(0, self._state())]
+        if now.model:
+            fields.append((1, _model(now)))
         share = now.context_tokens / now.context_window if now.context_window else None
         if share is not None:
             context = Content.assemble(("ctx ", "$text-muted"), meter(share), f" {share:.0%}")

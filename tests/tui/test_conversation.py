@@ -1,0 +1,207 @@
+"""The whole way: prompt, answer, tools, queue, steering, interruption."""
+
+from pathlib import Path
+
+import anyio
+
+from hermes_tui.core.errors import ModelUnavailableError
+from hermes_tui.core.events import Notice
+from hermes_tui.core.messages import assistant, user
+from hermes_tui.models.scripted import calls, says
+from tests.tui.stage import Act, StageEntry, StageRuntime, on_stage
+
+LISTS = calls(("terminal", '{"command": "ls -la"}'))
+
+
+async def test_a_prompt_is_answered(home: Path) -> None:
+    async with on_stage(home, says("Four, as always.")) as stage:
+        await stage.type("two plus two")
+        await stage.pilot.press("enter")
+        await stage.sees("Four, as always.")
+        assert "two plus two" in stage.text
+        await stage.sees("● idle")
+        assert stage.app.chat.prompt.text == ""
+
+
+async def test_a_tool_is_seen_running_and_finished(home: Path) -> None:
+    gate = anyio.Event()
+    acts = {"terminal": Act(prints="alpha\nbeta\n", result="alpha\nbeta\n", gate=gate)}
+    async with on_stage(home, LISTS, says("Two files."), acts=acts, size=(160, 48)) as stage:
+        await stage.say("list the files")
+        await stage.sees("running terminal")
+        await stage.sees("Live tools  1 running")
+        await stage.sees("alpha")
+        assert "ls -la" in stage.text
+        gate.set()
+        await stage.sees("Two files.")
+        await stage.sees("✓ 0.2 s")
+
+
+async def test_what_was_typed_before_the_runtime_is_there_is_sent_afterwards(home: Path) -> None:
+    gate = anyio.Event()
+    async with on_stage(home, says("Good morning."), gate=gate) as stage:
+        await stage.sees("starting")
+        await stage.type("hello")
+        await stage.pilot.press("enter")
+        gate.set()
+        await stage.sees("Good morning.")
+
+
+async def test_enter_while_busy_queues_and_the_queue_is_answered(home: Path) -> None:
+    gate = anyio.Event()
+    acts = {"terminal": Act(gate=gate)}
+    async with on_stage(home, LISTS, says("First."), says("Second."), acts=acts) as stage:
+        await stage.say("one")
+        await stage.sees("running terminal")
+        await stage.say("two")
+        await stage.sees("1 queued   two")
+        gate.set()
+        await stage.sees("Second.")
+        await stage.sees("● idle")
+        assert "queued" not in stage.text
+
+
+async def test_up_in_an_empty_prompt_takes_the_last_queued_prompt_back(home: Path) -> None:
+    acts = {"terminal": Act(gate=anyio.Event())}
+    async with on_stage(home, LISTS, acts=acts) as stage:
+        await stage.say("one")
+        await stage.sees("running terminal")
+        await stage.say("two")
+        await stage.sees("1 queued   two")
+        await stage.pilot.press("up")
+        await stage.until(lambda: stage.app.chat.prompt.text == "two")
+        assert stage.app.chat.conversation.queued == []
+
+
+async def test_tab_while_busy_steers(home: Path) -> None:
+    gate = anyio.Event()
+    acts = {"terminal": Act(gate=gate)}
+    async with on_stage(home, LISTS, says("In French then."), acts=acts) as stage:
+        await stage.say("one")
+        await stage.sees("running terminal")
+        stage.app.chat.prompt.put("in French please")
+        await stage.pilot.press("tab")
+        await stage.sees("↳ said now  in French please")
+        gate.set()
+        await stage.sees("In French then.")
+        assert "said now" not in stage.text
+        sent = stage.runtime.model.requests[-1].messages
+        assert [message.role for message in sent] == ["user", "assistant", "tool", "user"]
+
+
+async def test_esc_with_an_empty_prompt_stops_the_turn(home: Path) -> None:
+    acts = {"terminal": Act(gate=anyio.Event())}
+    async with on_stage(home, LISTS, acts=acts) as stage:
+        await stage.say("one")
+        await stage.sees("running terminal")
+        await stage.pilot.press("escape")
+        await stage.sees("● idle")
+        await stage.sees("(Interrupted.)")
+
+
+async def test_esc_over_a_half_typed_prompt_asks_once_more(home: Path) -> None:
+    acts = {"terminal": Act(gate=anyio.Event())}
+    async with on_stage(home, LISTS, acts=acts) as stage:
+        await stage.say("one")
+        await stage.sees("running terminal")
+        await stage.type("half")
+        await stage.pilot.press("escape")
+        await stage.sees("esc again stops the turn")
+        assert stage.app.chat.conversation.is_busy
+        await stage.pilot.press("escape")
+        await stage.sees("● idle")
+        assert stage.app.chat.prompt.text == "half"
+
+
+async def test_after_an_interruption_the_queue_waits_for_enter(home: Path) -> None:
+    acts = {"terminal": Act(gate=anyio.Event())}
+    async with on_stage(home, LISTS, says("Second."), acts=acts) as stage:
+        await stage.say("one")
+        await stage.sees("running terminal")
+        await stage.say("two")
+        await stage.pilot.press("escape")
+        await stage.sees("enter sends the next one")
+        assert "Second." not in stage.text
+        await stage.pilot.press("enter")
+        await stage.sees("Second.")
+
+
+async def test_a_failing_model_says_what_to_do(home: Path) -> None:
+    error = ModelUnavailableError("The server hung up.", hint="Try again.")
+    async with on_stage(home, error, says("Better.")) as stage:
+        await stage.say("hello")
+        await stage.sees("The server hung up. Try again.")
+        await stage.say("again")
+        await stage.sees("Better.")
+
+
+async def test_notices_of_the_runtime_and_the_rehearsal_label_are_shown(home: Path) -> None:
+    def prepare(runtime: StageRuntime) -> None:
+        runtime.notices.append(Notice("This home belongs to somebody else.", "warning"))
+        runtime.is_rehearsal = True
+
+    async with on_stage(home, prepare=prepare, size=(140, 40)) as stage:
+        await stage.sees("This home belongs to somebody else.")
+        await stage.sees("rehearsal model: no LLM")
+
+
+async def test_a_session_is_resumed_with_its_history(home: Path) -> None:
+    def prepare(runtime: StageRuntime) -> None:
+        history = [user("What is up?"), assistant("The sky.")]
+        runtime.stored.append(StageEntry("s7", "about the sky", history))
+
+    async with on_stage(home, says("Blue."), prepare=prepare, resume="s7") as stage:
+        await stage.sees("The sky.")
+        await stage.sees("about the sky")
+        await stage.say("Which colour?")
+        await stage.sees("Blue.")
+        assert len(stage.runtime.model.requests[0].messages) == 3
+
+
+async def test_an_unknown_session_ends_the_screen_with_its_error(home: Path) -> None:
+    gate = anyio.Event()
+    async with on_stage(home, resume="nope", gate=gate) as stage:
+        gate.set()
+        await stage.until(lambda: stage.app.failure is not None)
+        assert stage.app.return_code == 1
+        assert "nope" in str(stage.app.failure)
+
+
+async def test_a_prompt_from_the_command_line_is_sent_at_once(home: Path) -> None:
+    async with on_stage(home, says("Hello you."), prompt="hi") as stage:
+        await stage.sees("Hello you.")
+
+
+async def test_quitting_in_the_middle_of_a_turn_closes_the_runtime(home: Path) -> None:
+    acts = {"terminal": Act(gate=anyio.Event())}
+    async with on_stage(home, LISTS, acts=acts) as stage:
+        await stage.say("one")
+        await stage.sees("running terminal")
+        await stage.pilot.press("ctrl+q")
+        await stage.until(lambda: stage.runtime.is_closed)
+        session = stage.runtime.session
+        assert session is not None
+        assert [message.role for message in session.history] == [
+            "user",
+            "assistant",
+            "tool",
+            "assistant",
+        ]
+
+
+async def test_foreign_markup_and_escapes_stay_text(home: Path) -> None:
+    nasty = "[/b] [@click=app.quit]x[/] \x1b]0;owned\x07 \u202egnp.exe"
+    acts = {"terminal": Act(prints=nasty, result=nasty)}
+    call = calls(("terminal", '{"command": "[/] [@click=app.bell]"}'))
+
+    def prepare(runtime: StageRuntime) -> None:
+        runtime.stored.append(StageEntry("s0", nasty, [user(nasty)]))
+
+    async with on_stage(
+        home, call, says(nasty), acts=acts, prepare=prepare, size=(160, 48)
+    ) as stage:
+        await stage.say("go [/] on")
+        await stage.sees("[@click=app.bell]")
+        await stage.sees("● idle")
+        assert "\x1b" not in stage.text
+        assert "\u202e" not in stage.text
