@@ -3,6 +3,7 @@
 Nothing heavy is imported here: this is loaded before any command runs.
 """
 
+import errno
 import os
 import sys
 import traceback
@@ -34,12 +35,9 @@ class ExitCode(IntEnum):
 class Ink:
     """Colours for one stream: only on a terminal, and never under `NO_COLOR` or `TERM=dumb`."""
 
-    def __init__(self, stream: TextIO | None) -> None:
+    def __init__(self, stream: TextIO) -> None:
         self._is_on = (
-            stream is not None
-            and stream.isatty()
-            and not os.environ.get("NO_COLOR")
-            and os.environ.get("TERM") != "dumb"
+            stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
         )
 
     def error(self, text: str) -> str:
@@ -98,9 +96,22 @@ def guarded() -> Generator[None, None, None]:
 
 
 def alone(error: BaseException) -> BaseException:
-    """The one failure inside nested groups of one, as a task group raises it."""
+    """The failure that counts inside nested groups, as task groups raise them.
+
+    That is an interruption, else the first error with an explanation, as long as
+    none of the others is a bug.
+    """
+    inner = _leaves(error)
+    for leaf in inner:
+        if isinstance(leaf, KeyboardInterrupt | SystemExit):
+            return leaf
+    is_explained = all(isinstance(leaf, HermesError) for leaf in inner)
+    return inner[0] if is_explained or len(inner) == 1 else error
+
+
+def _leaves(error: BaseException) -> list[BaseException]:
     inner: tuple[BaseException, ...] = getattr(error, "exceptions", ())
-    return alone(inner[0]) if len(inner) == 1 else error
+    return [leaf for one in inner for leaf in _leaves(one)] or [error]
 
 
 def _end(error: BaseException, environ: Mapping[str, str]) -> Never:
@@ -115,6 +126,9 @@ def _end(error: BaseException, environ: Mapping[str, str]) -> Never:
         case BrokenPipeError():
             _drop_output()
             raise SystemExit(ExitCode.DONE) from None
+        case OSError(errno=errno.ENOSPC | errno.EDQUOT):
+            _drop_output()
+            fail(_no_space(error), environ=environ)
         case _:
             _crash(error, environ)
 
@@ -163,8 +177,6 @@ def _safe(text: str) -> str:
 
 
 def _write(line: str) -> None:
-    if sys.stderr is None:  # pyright: ignore[reportUnnecessaryComparison]  # started with 2>&-
-        return
     with suppress(OSError, ValueError):
         sys.stderr.write(line + "\n")
         sys.stderr.flush()
@@ -173,15 +185,16 @@ def _write(line: str) -> None:
 def _flush() -> None:
     """Find out here, not at interpreter exit, that stdout does not take what was printed."""
     try:
-        if sys.stdout is not None:  # pyright: ignore[reportUnnecessaryComparison]
-            sys.stdout.flush()
-    except BrokenPipeError as error:
-        _end(error, os.environ)
+        sys.stdout.flush()
     except OSError as error:
-        _drop_output()
-        fail(HermesError(f"The output cannot be written: {error.strerror}."))
+        _end(error, os.environ)
     except ValueError:
         return  # closed already
+
+
+def _no_space(error: OSError) -> HermesError:
+    what = error.filename or "The output"
+    return HermesError(f"{what} cannot be written: {error.strerror}.", hint="Free some space.")
 
 
 def _drop_output() -> None:

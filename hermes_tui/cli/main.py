@@ -1,5 +1,6 @@
 """The `hermes` command: without a subcommand it opens the screen."""
 
+import os
 import sys
 from typing import TYPE_CHECKING, Never
 
@@ -11,6 +12,7 @@ VERSION_FLAGS = ("--version", "-V")
 
 def main() -> Never:
     """Run the command line in `sys.argv`; always ends with `SystemExit`."""
+    _open_closed_streams()
     args = sys.argv[1:]
     if len(args) == 1 and args[0] in VERSION_FLAGS:
         from hermes_tui import __version__
@@ -22,6 +24,16 @@ def main() -> Never:
     with guarded():
         raise SystemExit(_run(args))
     raise AssertionError("guarded() never goes on after an error")
+
+
+def _open_closed_streams() -> None:
+    """Give a process started with `>&-` a stream to nowhere in that place.
+
+    Otherwise the next file opened, perhaps the store, would get the stream's number.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123
 
 
 def _run(args: list[str]) -> int:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from hermes_tui.config.schema import Mode
 from hermes_tui.core.errors import ConfigError
+from hermes_tui.models.reasoning import Level
 from hermes_tui.runtime.runtime import Overrides
 from hermes_tui.safety.modes import MODES
 
@@ -17,6 +18,7 @@ def overrides(
     mode: str,
     yes: bool,
     max_steps: int = 0,
+    reasoning: str = "",
     record: str = "",
 ) -> Overrides:
     """The options both the screen and `hermes run` take; empty ones were not given.
@@ -30,6 +32,7 @@ def overrides(
         environment=environment or None,
         cwd=_folder(cwd),
         max_steps=max_steps or None,
+        reasoning=_reasoning(reasoning),
         record=record or None,
     )
 
@@ -80,3 +83,15 @@ def _mode(name: str) -> Mode | None:
     if name in MODES:
         return name
     raise ConfigError(f"There is no mode {name!r}.", hint=f"Choose one of: {', '.join(MODES)}.")
+
+
+def _reasoning(level: str) -> Level | None:
+    match level:
+        case "":
+            return None
+        case "off" | "low" | "high":
+            return level
+        case _:
+            raise ConfigError(
+                f"There is no reasoning level {level!r}.", hint="Choose off, low or high."
+            )

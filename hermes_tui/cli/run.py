@@ -23,6 +23,7 @@ def run(
     usage_file: Annotated[str, typer.Option(help="Write tokens and cost here as JSON.")] = "",
     mode: Annotated[str, typer.Option(help="read-only, ask, auto-edit or full-auto.")] = "",
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Same as --mode full-auto.")] = False,
+    reasoning: Annotated[str, typer.Option(help="Think off, low or high.")] = "",
     record: Annotated[str, typer.Option(help="Record the model's replies to this file.")] = "",
 ) -> Never:
     """Answer one prompt and exit. The answer goes to stdout, everything else to stderr."""
@@ -35,6 +36,7 @@ def run(
         prompt=whole_prompt(prompt or []),
         overrides=overrides(
             model=model, environment=env, cwd=cwd, mode=mode, yes=yes, max_steps=max_steps,
+            reasoning=reasoning,
             record=record,
         ),
         resume=resume,

@@ -78,6 +78,8 @@ class AgentConfig(Section, frozen=True):
     """What it may do without asking; `read-only` and `ask` are the careful ones."""
     reasoning: Literal["off", "low", "high"] | None = None
     """How long a model that can think thinks first; its own habit when not set."""
+    reasoning_tokens: Annotated[int, Meta(ge=128)] | None = None
+    """Most tokens to think with, where the provider takes such a figure."""
 
 
 class ToolsConfig(Section, frozen=True):

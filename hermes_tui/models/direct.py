@@ -17,6 +17,7 @@ from hermes_tui.core.ports import ModelItem, ModelRequest, Reply
 from hermes_tui.models import errors
 from hermes_tui.models.assembly import Assembly
 from hermes_tui.models.prices import accounted, context_window
+from hermes_tui.models.reasoning import direct_fields
 from hermes_tui.models.target import Target
 from hermes_tui.models.wire import Chunk, Json, decode_chunk, request_body
 
@@ -57,6 +58,9 @@ NO_TOOLS = Concession(
 NO_STREAM_OPTIONS = Concession(
     r"stream_options|include_usage", "does not report usage; token counts are estimates"
 )
+NO_REASONING = Concession(
+    r"reasoning|chat_template_kwargs|thinking", "does not let its thinking be set; going on without"
+)
 
 
 class DirectModel:
@@ -71,6 +75,7 @@ class DirectModel:
         self._client: httpx.AsyncClient | None = None
         self._is_text_mode = target.tool_calls == "text"
         self._wants_usage = True
+        self._reasoning_fields = direct_fields(target.reasoning, provider=target.provider)
         self._context_window = target.context_window
 
     @property
@@ -94,7 +99,7 @@ class DirectModel:
             ModelError: nothing answered, or not with a chat completion.
         """
         refusal = None
-        for _ in range(3):
+        for _ in range(4):
             try:
                 async with aclosing(self._attempt(request)) as attempt:
                     async for item in attempt:
@@ -117,6 +122,9 @@ class DirectModel:
         if self._wants_usage and re.search(NO_STREAM_OPTIONS.pattern, body, re.IGNORECASE):
             self._wants_usage = False
             return NO_STREAM_OPTIONS
+        if self._reasoning_fields and re.search(NO_REASONING.pattern, body, re.IGNORECASE):
+            self._reasoning_fields = {}
+            return NO_REASONING
         return None
 
     async def _attempt(self, request: ModelRequest) -> AsyncGenerator[ModelItem, None]:
@@ -125,7 +133,7 @@ class DirectModel:
             model=self._target.model,
             is_text_mode=self._is_text_mode,
             wants_usage=self._wants_usage,
-            extra=self._target.extra_body,
+            extra=self._target.extra_body | self._reasoning_fields,
         )
         assembly = Assembly(request, is_text_mode=self._is_text_mode)
         response = await self._send(body)

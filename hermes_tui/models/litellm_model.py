@@ -24,6 +24,7 @@ from hermes_tui.models import errors
 from hermes_tui.models.assembly import Assembly
 from hermes_tui.models.direct import Timeouts
 from hermes_tui.models.prices import accounted, context_window
+from hermes_tui.models.reasoning import litellm_fields
 from hermes_tui.models.target import Target
 from hermes_tui.models.wire import (
     CallPiece,
@@ -191,6 +192,7 @@ class LitellmModel:
                     max_retries=0,
                     extra_headers=target.headers or None,
                     extra_body=target.extra_body or None,
+                    **litellm_fields(target.reasoning),
                 )
         except TimeoutError:
             raise errors.timed_out(target, "no answer", self._timeouts.first) from None

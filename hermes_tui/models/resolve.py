@@ -12,6 +12,7 @@ from msgspec import Struct
 from hermes_tui.core.errors import ConfigError
 from hermes_tui.core.ports import Model
 from hermes_tui.models.catalog import BARE_NAMES, BY_NAME, PROVIDERS, Provider
+from hermes_tui.models.reasoning import Reasoning
 from hermes_tui.models.target import Lane, Secret, Target, ToolCallFormat, host_of
 
 REHEARSAL = "rehearsal"
@@ -42,6 +43,7 @@ def resolve(
     lane: LaneChoice = "auto",
     silence_seconds: float | None = None,
     retries: int | None = None,
+    reasoning: Reasoning | None = None,
 ) -> Model:
     """The model called `name`.
 
@@ -66,6 +68,7 @@ def resolve(
     from hermes_tui.models.retry import Backoff, RetryingModel
 
     target = find_target(name, providers=providers, secrets=secrets, lane=lane)
+    target = msgspec.structs.replace(target, reasoning=reasoning)
     timeouts = Timeouts()
     if silence_seconds is not None:
         timeouts = Timeouts(first=silence_seconds, idle=silence_seconds)

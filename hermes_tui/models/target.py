@@ -4,6 +4,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from hermes_tui.models.reasoning import Reasoning
+
 Lane = Literal["direct", "litellm"]
 ToolCallFormat = Literal["native", "text"]
 
@@ -43,6 +45,8 @@ class Target(Struct, frozen=True):
     """Tokens, where configuration or the server says; None looks it up later."""
     price_name: str = ""
     """The model's row in the price map; empty when no row can be trusted."""
+    reasoning: Reasoning | None = None
+    """How long to think; the model's own habit when None."""
     is_free: bool = False
     """Served by this machine, so a call costs nothing."""
 

@@ -8,7 +8,15 @@ from msgspec import Struct
 from hermes_tui.config.schema import Config
 from hermes_tui.core.ports import Model
 from hermes_tui.models.catalog import PROVIDERS
-from hermes_tui.models.resolve import REHEARSAL, ProviderSettings, default_model_name, resolve
+from hermes_tui.models.reasoning import Level, Reasoning
+from hermes_tui.models.resolve import (
+    REHEARSAL,
+    REPLAY,
+    ProviderSettings,
+    default_model_name,
+    find_target,
+    resolve,
+)
 
 
 class ModelChoice(Struct, frozen=True):
@@ -22,7 +30,12 @@ class ModelChoice(Struct, frozen=True):
 
 
 def build_model(
-    name: str | None, *, config: Config, secrets: Mapping[str, str], record: str | None = None
+    name: str | None,
+    *,
+    config: Config,
+    secrets: Mapping[str, str],
+    reasoning: Level | None = None,
+    record: str | None = None,
 ) -> Model:
     """The model asked for: by name, else the configured one, else the first with a key.
 
@@ -37,12 +50,26 @@ def build_model(
         lane=config.models.lane,
         silence_seconds=config.models.timeout_seconds,
         retries=config.models.retries,
+        reasoning=Reasoning(reasoning, config.agent.reasoning_tokens) if reasoning else None,
     )
     if record:
         from hermes_tui.models.replay import RecordingModel
 
-        return RecordingModel(model, Path(record).expanduser())
+        return RecordingModel(model, Path(record).expanduser(), secrets=tuple(secrets.values()))
     return model
+
+
+def warm_up(name: str, *, config: Config, secrets: Mapping[str, str]) -> None:
+    """Begin importing litellm in the background, if that is what the model will need."""
+    if name == REHEARSAL or name.startswith(REPLAY):
+        return
+    target = find_target(
+        name, providers=provider_settings(config), secrets=secrets, lane=config.models.lane
+    )
+    if target.lane == "litellm":
+        from hermes_tui.models import litellm_model
+
+        litellm_model.warm()
 
 
 def current_model_name(config: Config, secrets: Mapping[str, str]) -> str:

@@ -23,9 +23,10 @@ from hermes_tui.core.history import closing_messages
 from hermes_tui.core.messages import Message
 from hermes_tui.core.ports import Human, Model, Prefix
 from hermes_tui.memory.files import MemoryFile, MemoryFiles
+from hermes_tui.models.reasoning import Level
 from hermes_tui.models.retry import close_model
 from hermes_tui.runtime.environments import build_environment
-from hermes_tui.runtime.models import ModelChoice, build_model, model_choices
+from hermes_tui.runtime.models import ModelChoice, build_model, model_choices, warm_up
 from hermes_tui.runtime.toolbox import toolbox
 from hermes_tui.safety.modes import Mode
 from hermes_tui.skills.library import SkillEntry, list_skills
@@ -45,6 +46,7 @@ class Overrides(Struct, frozen=True, kw_only=True):
     environment: str | None = None
     cwd: Path | None = None
     max_steps: int | None = None
+    reasoning: Level | None = None
     record: str | None = None
     """A file to record the model's replies to."""
 
@@ -70,6 +72,8 @@ class Runtime:
         self.store = store
         self.mode: Mode = overrides.mode or config.agent.mode
         """May be assigned; counts from the next tool call on."""
+        self.reasoning: Level | None = overrides.reasoning or config.agent.reasoning
+        """How long the model thinks first; `switch_reasoning` changes it."""
         self._secrets = secrets
         self._workplace = workplace
         self._human = human
@@ -151,6 +155,13 @@ class Runtime:
         self._model = session.model = model
         await self._renew_prefix(session)
 
+    async def switch_reasoning(self, session: Session, level: Level | None) -> None:
+        """Let the model think `off`, `low` or `high` from the next call on; None for its habit."""
+        self.reasoning = level
+        model = self._build_model(session.model.name)
+        await self._close_model()
+        self._model = session.model = model
+
     async def switch_environment(self, session: Session, name: str) -> None:
         """Run commands elsewhere from the next call on; the old place stays open until the end.
 
@@ -194,9 +205,15 @@ class Runtime:
         await self.store.sessions.restore(session_id)
 
     def _build_model(self, name: str | None) -> Model:
-        return build_model(
-            name, config=self.config, secrets=self._secrets, record=self._overrides.record
+        model = build_model(
+            name,
+            config=self.config,
+            secrets=self._secrets,
+            reasoning=self.reasoning,
+            record=self._overrides.record,
         )
+        warm_up(model.name, config=self.config, secrets=self._secrets)
+        return model
 
     async def _close_model(self) -> None:
         await close_model(self._model)

@@ -11,7 +11,6 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from functools import partial
 from time import monotonic
-from typing import ClassVar
 
 import anyio
 from textual.app import App
@@ -23,9 +22,13 @@ from hermes_tui.tui import terminal_guard
 from hermes_tui.tui.human import TuiHuman
 from hermes_tui.tui.ports import Runtime
 from hermes_tui.tui.screens.chat import ChatScreen
-from hermes_tui.tui.themes import DEFAULT, THEMES
+from hermes_tui.tui.themes import DEFAULT, THEMES, VARIABLES
 
 OpenRuntime = Callable[[Human], AbstractAsyncContextManager[Runtime]]
+
+COLUMNS = [(0, "-narrow"), (100, "-medium"), (140, "-wide")]
+ROWS = [(0, "-short"), (30, "-tall")]
+"""From how many cells on the chat screen has which class."""
 
 CLOSING_SECONDS = 2.0
 """How long leaving may take, whatever the runtime still has to close."""
@@ -54,12 +57,12 @@ class HermesApp(App[int]):
     TITLE = "Hermes"
     CSS_PATH = "screens/chat.tcss"
     ENABLE_COMMAND_PALETTE = False
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [
+    HORIZONTAL_BREAKPOINTS = [
         (0, "-narrow"),
         (100, "-medium"),
         (140, "-wide"),
     ]
-    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-short"), (30, "-tall")]
+    VERTICAL_BREAKPOINTS = ROWS
 
     def __init__(
         self,
@@ -87,6 +90,9 @@ class HermesApp(App[int]):
         self._pick_session = pick_session
         self._wants_out = anyio.Event()
         self._is_out = anyio.Event()
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        return dict(VARIABLES)
 
     def get_default_screen(self) -> ChatScreen:
         return self.chat

@@ -16,6 +16,7 @@ DARK = Theme(
     error="#e07a6b",
     dark=True,
     variables={
+        "muted": "#7f8898",
         "border": "#d8a657",
         "border-blurred": "#313846",
         "block-cursor-background": "#2b3242",
@@ -48,6 +49,7 @@ LIGHT = Theme(
     error="#b3361f",
     dark=False,
     variables={
+        "muted": "#75705f",
         "border": "#8f5e00",
         "border-blurred": "#cfc8b8",
         "block-cursor-background": "#e6dfcd",
@@ -68,3 +70,5 @@ LIGHT = Theme(
 
 THEMES = (DARK, LIGHT)
 DEFAULT = DARK.name
+VARIABLES = {"muted": "#808890"}
+"""Colours of ours that Textual's own themes lack."""

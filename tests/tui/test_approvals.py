@@ -99,6 +99,17 @@ async def test_a_half_typed_prompt_keeps_the_keyboard(home: Path) -> None:
 
 
 @pytest.mark.usefixtures("short_grace")
+@pytest.mark.parametrize("sentence", ["then go on", "oh wait", "so what", "no"])
+async def test_a_sentence_begun_over_the_question_is_no_answer(home: Path, sentence: str) -> None:
+    async with on_stage(home, REMOVES, acts=asking()) as stage:
+        await asked(stage)
+        await stage.type(sentence)
+        await stage.until(lambda: stage.app.chat.prompt.text == sentence)
+        await stage.sees("tab answer this first")
+        assert stage.runtime.tools.ran == []
+
+
+@pytest.mark.usefixtures("short_grace")
 async def test_a_paste_is_no_answer(home: Path) -> None:
     async with on_stage(home, REMOVES, acts=asking()) as stage:
         await asked(stage)

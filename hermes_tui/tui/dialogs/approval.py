@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import ClassVar, Literal
 
+from textual import events
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.message import Message
+from textual.timer import Timer
 from textual.widgets import Input, Static
 
 from hermes_tui.core.events import Approval, ApprovalRequest
@@ -16,23 +19,38 @@ from hermes_tui.tui.human import PendingApproval
 from hermes_tui.tui.registry import bindings_of
 from hermes_tui.tui.text import one_line, short_path
 
+Verdict = Literal["once", "session", "deny"]
+
 
 class ApprovalSheet(Sheet):
-    """Shows everything the call would do; no key allows it by accident, esc and enter refuse."""
+    """Shows everything the call would do; esc and enter refuse.
+
+    A key that allows something counts only when no other key follows it at once:
+    somebody who starts to type a sentence has not answered. Their letters go to the
+    prompt, and the sheet sleeps again.
+    """
+
+    CONFIRM_SECONDS: ClassVar[float] = 0.25
 
     BINDINGS = bindings_of("approval")
 
     class Left(Message):
-        """Tab: the person wants to type first."""
+        """The person wants to type first, and may have begun to."""
+
+        def __init__(self, typed: str = "") -> None:
+            super().__init__()
+            self.typed = typed
 
     def __init__(self, pending: PendingApproval, *, may_take_keyboard: Callable[[], bool]) -> None:
         super().__init__(may_take_keyboard=may_take_keyboard)
         self._pending = pending
         self._keys = Static(markup=False, classes="sheet-keys")
+        self._allowing: Timer | None = None
+        self._typed = ""
         self._reason = Input(placeholder="Why not? Enter sends, empty is fine", classes="reason")
         self._actions: dict[str, Callable[[], object]] = {
-            "approval.once": lambda: self._resolve("once"),
-            "approval.session": self._allow_session,
+            "approval.once": lambda: self._allow("once"),
+            "approval.session": lambda: self._allow("session"),
             "approval.deny": self._ask_reason,
             "approval.refuse": lambda: self._resolve("deny"),
         }
@@ -69,9 +87,28 @@ class ApprovalSheet(Sheet):
         event.stop()
         self._resolve("deny", event.value.strip())
 
-    def _allow_session(self) -> None:
-        if self._pending.request.scope:
-            self._resolve("session")
+    def on_key(self, event: events.Key) -> None:
+        """Tell an answer from the beginning of a sentence."""
+        if not (self.has_focus and event.is_printable and event.character):
+            self._stop_allowing()
+        elif self._allowing is not None or event.key not in self.screen.active_bindings:
+            event.stop()
+            event.prevent_default()
+            self._stop_allowing()
+            self.post_message(self.Left(self._typed + event.character))
+            self._typed = ""
+        else:
+            self._typed = event.character
+
+    def _allow(self, verdict: Literal["once", "session"]) -> None:
+        if verdict == "session" and not self._pending.request.scope:
+            return
+        self._allowing = self.set_timer(self.CONFIRM_SECONDS, lambda: self._resolve(verdict))
+
+    def _stop_allowing(self) -> None:
+        if self._allowing is not None:
+            self._allowing.stop()
+            self._allowing = None
 
     def _ask_reason(self) -> None:
         if self._reason.has_focus:
@@ -80,20 +117,14 @@ class ApprovalSheet(Sheet):
         self._reason.focus()
         self._show_keys()
 
-    def _resolve(self, verdict: str, reason: str = "") -> None:
-        match verdict:
-            case "once":
-                self._pending.resolve(Approval("once"))
-            case "session":
-                self._pending.resolve(Approval("session"))
-            case _:
-                self._pending.resolve(Approval("deny", reason))
+    def _resolve(self, verdict: Verdict, reason: str = "") -> None:
+        self._pending.resolve(Approval(verdict, reason))
 
     def _key_line(self) -> Content:
         if self._reason.display:
             return _keys(("enter", "deny with this reason"), ("esc", "deny without one"))
         if not self.is_awake:
-            return Content.styled("keys wake up when you stop typing", "$text-muted")
+            return Content.styled("keys wake up when you stop typing", "$muted")
         if not self.has_focus:
             return _keys(("tab", "answer this first, your text stays"))
         scope = self._pending.request.scope
@@ -118,7 +149,7 @@ def _picture(character: str) -> str:
 def _circumstances(request: ApprovalRequest) -> Content:
     place = short_path(request.cwd, str(Path.home()), 60)
     where = Content.assemble(
-        ("in ", "$text-muted"), (one_line(request.environment, 40), "$secondary"), f"  {place}"
+        ("in ", "$muted"), (one_line(request.environment, 40), "$secondary"), f"  {place}"
     )
     if not request.reason:
         return where

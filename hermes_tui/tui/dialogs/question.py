@@ -31,7 +31,7 @@ class QuestionSheet(Sheet):
         self._pending = pending
         self._words = Input(placeholder="Your answer", classes="reason")
         options = [Option(Content(one_line(choice))) for choice in pending.choices]
-        options.append(Option(Content.styled(OWN_WORDS, "$text-muted")))
+        options.append(Option(Content.styled(OWN_WORDS, "$muted")))
         self._choices = OptionList(*options, markup=False, classes="choices")
 
     def compose(self) -> ComposeResult:

@@ -48,6 +48,6 @@ def _lines(file: MemoryFile) -> Content:
     share = file.size / file.limit if file.limit else 0.0
     return Content.assemble(
         f"{file.name:<11}",
-        (f"{file.size:>5}/{file.limit} ", "$text-muted"),
+        (f"{file.size:>5}/{file.limit} ", "$muted"),
         meter(share, 8),
     )

@@ -38,7 +38,7 @@ class SessionsPane(Pane):
         marked = self._list
         kept = marked.highlighted
         lines = [Option(_line(session, current, now)) for session in sessions]
-        nothing = Content.styled("None stored yet.", "$text-muted")
+        nothing = Content.styled("None stored yet.", "$muted")
         marked.set_options(lines or [Option(nothing, disabled=True)])
         marked.highlighted = kept if kept is not None and kept < len(lines) else None
 
@@ -48,9 +48,9 @@ class SessionsPane(Pane):
 
 
 def _line(session: SessionEntry, current: str, now: datetime) -> Content:
-    mark = ("● ", "$primary") if session.id == current else ("○ ", "$text-muted")
+    mark = ("● ", "$primary") if session.id == current else ("○ ", "$muted")
     title = cell(session.title or "untitled", 18)
-    return Content.assemble(mark, title, " ", (age_text(session.updated_at, now), "$text-muted"))
+    return Content.assemble(mark, title, " ", (age_text(session.updated_at, now), "$muted"))
 
 
 def age_text(then: datetime, now: datetime) -> str:

@@ -63,7 +63,7 @@ class SkillsPane(Pane):
                 Content.assemble(
                     (f"{mark} ", "$primary"),
                     one_line(row, 22) or TOP,
-                    (f"  {count}", "$text-muted"),
+                    (f"  {count}", "$muted"),
                 )
             )
         return Option(Content.assemble("    ", (one_line(row.name, 40), "$secondary")))
@@ -79,4 +79,4 @@ class SkillsPane(Pane):
 
 
 def _nothing() -> Option:
-    return Option(Content.styled("No skills yet.", "$text-muted"), disabled=True)
+    return Option(Content.styled("No skills yet.", "$muted"), disabled=True)

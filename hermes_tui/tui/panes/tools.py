@@ -50,7 +50,7 @@ class LiveCard(Vertical):
         self.is_live = False
         failed = finished.result.is_error
         mark = ("✗ ", "$error") if failed else ("✓ ", "$success")
-        self._outcome = Content.assemble(mark, (seconds_text(finished.seconds), "$text-muted"))
+        self._outcome = Content.assemble(mark, (seconds_text(finished.seconds), "$muted"))
         if not self._has_output and finished.result.content:
             self.write(finished.result.content)
         self.tick()

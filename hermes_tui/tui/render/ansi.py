@@ -11,6 +11,7 @@ from rich.segment import Segment
 from rich.style import Style
 
 from hermes_tui.safety.terminal_text import visible
+from hermes_tui.tui.render.palette import DEFAULT, Palette
 from hermes_tui.tui.render.wrap import Line, expand_tabs
 
 MAX_LINE = 4_000
@@ -50,10 +51,6 @@ class Sgr(Struct, frozen=True):
     reverse: bool = False
     strike: bool = False
 
-    @property
-    def style(self) -> Style:
-        return _style(self)
-
 
 NONE = Sgr()
 
@@ -78,15 +75,15 @@ class OutputLine(Struct, frozen=True):
                 state = _applied(state, sequence)
         return state
 
-    def runs(self, base: Style) -> Line:
-        """The text in its colours, on `base`."""
+    def runs(self, base: Style, palette: Palette = DEFAULT) -> Line:
+        """The text in its colours, on `base`; colours 0 to 15 are the palette's."""
         runs: Line = []
         state = self.before
         for part in _SGR.split(self.text):
             if part.startswith("\x1b"):
                 state = _applied(state, part)
             elif part:
-                runs.append(Segment(part, base + state.style if state != NONE else base))
+                runs.append(Segment(part, base + _style(state, palette) if state != NONE else base))
         return runs
 
 
@@ -263,10 +260,10 @@ def _numbered(number: int) -> Color:
 
 
 @lru_cache(maxsize=1024)
-def _style(state: Sgr) -> Style:
+def _style(state: Sgr, palette: Palette) -> Style:
     return Style(
-        color=state.color,
-        bgcolor=state.ground,
+        color=_shade(state.color, palette),
+        bgcolor=_shade(state.ground, palette),
         bold=state.bold or None,
         dim=state.dim or None,
         italic=state.italic or None,
@@ -274,3 +271,9 @@ def _style(state: Sgr) -> Style:
         reverse=state.reverse or None,
         strike=state.strike or None,
     )
+
+
+def _shade(color: Color | None, palette: Palette) -> Color | None:
+    if color is None or color.number is None or color.number > 15:
+        return color
+    return palette.terminal[color.number]

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from msgspec import Struct
+from rich.color import Color as RichColor
 from rich.style import Style
 from textual.color import Color, ColorParseError
 
@@ -18,6 +19,9 @@ FALLBACK = {
     "error": "#e07a6b",
 }
 """For variables a theme does not have, and for tests."""
+
+BLUES = {True: ("#7c9fd4", "#b892c8"), False: ("#2f5f9f", "#7b4b8f")}
+"""Blue and magenta of programs on dark and on light ground; themes have neither."""
 
 
 class Glyphs(Struct, frozen=True):
@@ -85,6 +89,8 @@ class Palette(Struct, frozen=True):
     function: Style
     type_name: Style
     operator: Style
+    terminal: tuple[RichColor, ...]
+    """What programs mean by colours 0 to 15."""
     glyphs: Glyphs = Glyphs()
 
     @classmethod
@@ -102,7 +108,11 @@ def _palette(variables: tuple[tuple[str, str], ...], glyphs: Glyphs) -> Palette:
     ground, text = color["background"], color["foreground"]
 
     def ink(name: str, share: float = 1.0, *, bold: bool = False, italic: bool = False) -> Style:
-        return Style(color=_mix(ground, color[name], share).rich_color, bold=bold, italic=italic)
+        return Style(
+            color=_mix(ground, color[name], share).rich_color,
+            bold=bold or None,
+            italic=italic or None,
+        )
 
     def tint(name: str, share: float) -> Style:
         if ground.ansi is not None or color[name].ansi is not None:
@@ -142,11 +152,26 @@ def _palette(variables: tuple[tuple[str, str], ...], glyphs: Glyphs) -> Palette:
         function=ink("secondary"),
         type_name=ink("secondary", bold=True),
         operator=ink("foreground", 0.75),
+        terminal=_terminal(color),
         glyphs=glyphs,
     )
 
 
 STRONG = 0.3
+
+
+def _terminal(color: Mapping[str, Color]) -> tuple[RichColor, ...]:
+    """The sixteen colours of programs in the theme's own; the bright ones differ in grey only."""
+    ground, text = color["background"], color["foreground"]
+    if ground.ansi is not None or text.ansi is not None:
+        return tuple(RichColor.from_ansi(number) for number in range(16))
+    blue, magenta = map(Color.parse, BLUES[ground.brightness < 0.5])
+    middle = (
+        color["error"], color["success"], color["warning"], blue, magenta, color["secondary"],
+    )  # fmt: skip
+    grey, pale = _mix(ground, text, 0.45), _mix(ground, text, 0.8)
+    shades = (_mix(ground, text, 0.3), *middle, pale, grey, *middle, text)
+    return tuple(shade.rich_color for shade in shades)
 
 
 def _parse(value: str, fallback: str) -> Color:

@@ -240,8 +240,11 @@ class ChatScreen(Screen[None]):
         self.presenter.wait(is_waiting=event.waiting > 0)
         self.show_state()
 
-    def on_approval_sheet_left(self, _event: ApprovalSheet.Left) -> None:
+    def on_approval_sheet_left(self, event: ApprovalSheet.Left) -> None:
         self.prompt.focus()
+        if event.typed:
+            self._sheets.rest()
+            self.prompt.insert(event.typed)
 
     def on_prompt_typed(self) -> None:
         self._sheets.rest()

@@ -93,7 +93,7 @@ class Picker(ModalScreen[str | None]):
     def fill(self, choices: Sequence[Choice]) -> None:
         """Show these lines and mark the current one, else the first."""
         self._shown = list(choices)
-        nothing = Option(Content.styled(self._empty, "$text-muted"), disabled=True)
+        nothing = Option(Content.styled(self._empty, "$muted"), disabled=True)
         self._list.set_options([Option(self.line(choice)) for choice in choices] or [nothing])
         if self._shown:
             current = [at for at, choice in enumerate(self._shown) if choice.is_current]
@@ -105,7 +105,7 @@ class Picker(ModalScreen[str | None]):
         width = max(self.list_width - 4 - len(right), 20)
         left = Content.assemble(
             mark, cell(choice.name, NAME_CELLS), "  ",
-            (one_line(choice.note), "$text-muted"),
+            (one_line(choice.note), "$muted"),
         ).truncate(width, ellipsis=True, pad=True)  # fmt: skip
         return Content.assemble(left, "  ", (right, "$primary"))
 

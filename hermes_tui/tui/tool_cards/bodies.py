@@ -115,7 +115,7 @@ def _last(output: OutputLines, width: int, palette: Palette) -> list[Line]:
     rows: list[Line] = []
     index = len(output)
     while index > 0:
-        part = fold(output[index - 1].runs(palette.muted), width)
+        part = fold(output[index - 1].runs(palette.muted, palette), width)
         if len(rows) + len(part) > SHOWN_LINES and rows:
             break
         rows = part[-SHOWN_LINES:] + rows

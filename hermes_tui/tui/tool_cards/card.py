@@ -97,6 +97,8 @@ def _time(card: Card) -> str:
         return "asks"
     if card.seconds is None:
         return ""
+    if card.state == "running" and card.seconds < 100:
+        return f"{int(card.seconds)} s"
     if card.seconds < 100:
         return f"{card.seconds:.1f} s"
     minutes, seconds = divmod(int(card.seconds), 60)

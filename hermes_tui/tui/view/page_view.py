@@ -172,7 +172,7 @@ class PageView(ScrollView, can_focus=True):
         self.post_message(self.NewLines(count))
         self.refresh(Region(0, self._rows - 1, self._width, 1))
 
-    def watch_has_focus(self, has_focus: bool) -> None:  # noqa: FBT001
+    def watch_has_focus(self, has_focus: bool) -> None:
         super().watch_has_focus(has_focus)
         if self._cursor is not None:
             self.refresh()

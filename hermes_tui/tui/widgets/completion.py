@@ -39,4 +39,4 @@ class Completion(OptionList, can_focus=False):
 
 def _line(command: Command) -> Content:
     name = f"/{command.slash} {command.argument}".strip()
-    return Content.assemble((f"{name:<18}", "$primary"), (command.help, "$text-muted"))
+    return Content.assemble((f"{name:<18}", "$primary"), (command.help, "$muted"))

@@ -48,7 +48,7 @@ class Header(Widget):
         self._ends.clear()
         for pane in PANES:
             label = pane.capitalize() + (" ⠿" if pane == "tools" and self.is_working else "")
-            style = "reverse" if pane == self.pane else "$text-muted"
+            style = "reverse" if pane == self.pane else "$muted"
             line = Content.assemble(line, (f" {label} ", style), " ")
             self._ends.append((line.cell_length, pane))
         return _apart(line, "F1 help ", self.size.width)
@@ -65,4 +65,4 @@ def _apart(left: Content, right: str, width: int) -> Content:
     gap = width - left.cell_length - len(right)
     if gap < 1:
         return left.truncate(max(width, 1), ellipsis=True)
-    return Content.assemble(left, " " * gap, (right, "$text-muted"))
+    return Content.assemble(left, " " * gap, (right, "$muted"))

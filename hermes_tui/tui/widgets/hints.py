@@ -40,7 +40,7 @@ class Hints(Widget):
             command = BY_ID[command_id]
             label = LABELS.get(self.situation, {}).get(command_id, command.label)
             key = key_name(self.keymap.get(command_id, command.keys[0]).split(",")[0])
-            hint = Content.assemble(" ", (key, "$primary"), (f" {label}  ", "$text-muted"))
+            hint = Content.assemble(" ", (key, "$primary"), (f" {label}  ", "$muted"))
             if line.cell_length + hint.cell_length > self.size.width:
                 break
             line += hint

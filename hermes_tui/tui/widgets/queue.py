@@ -22,9 +22,9 @@ class QueueList(Static):
         lines += [_line(f"{number:>2} queued   ", text) for number, text in enumerate(queued, 1)]
         hidden = len(lines) - SHOWN
         if hidden > 0:
-            lines = [*lines[: SHOWN - 1], Content.styled(f" … {hidden + 1} more", "$text-muted")]
+            lines = [*lines[: SHOWN - 1], Content.styled(f" … {hidden + 1} more", "$muted")]
         if queued and not is_busy:
-            lines.append(Content.styled(" enter sends the next one, /queue edits", "$text-muted"))
+            lines.append(Content.styled(" enter sends the next one, /queue edits", "$muted"))
         self.display = bool(lines)
         self.update(Content("\n").join(lines))
 

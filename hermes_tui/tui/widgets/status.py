@@ -88,21 +88,21 @@ class StatusBar(Widget):
             fields.append((1, _model(now)))
         share = now.context_tokens / now.context_window if now.context_window else None
         if share is not None:
-            context = Content.assemble(("ctx ", "$text-muted"), meter(share), f" {share:.0%}")
+            context = Content.assemble(("ctx ", "$muted"), meter(share), f" {share:.0%}")
             fields.append((2, context))
         elif now.context_tokens:
             fields.append((5, Content(f"ctx {count_text(now.context_tokens)}")))
         spent = now.usage.input_tokens + now.usage.output_tokens
         if spent:
-            fields.append((6, Content.styled(f"{count_text(spent)} tokens", "$text-muted")))
-            fields.append((4, Content.styled(now.usage.cost_text, "$text-muted")))
+            fields.append((6, Content.styled(f"{count_text(spent)} tokens", "$muted")))
+            fields.append((4, Content.styled(now.usage.cost_text, "$muted")))
         if now.environment:
             place = short_path(now.cwd, str(Path.home()))
             named = Content.assemble((one_line(now.environment, 20), "$secondary"), f":{place}")
             fields.append((3, named))
         if now.queued:
             fields.append((1, Content.styled(f"{now.queued} queued", "$primary")))
-        style = "$warning" if now.mode == "full-auto" else "$text-muted"
+        style = "$warning" if now.mode == "full-auto" else "$muted"
         fields.append((1, Content.styled(now.mode, style)))
         return fields
 

@@ -1,0 +1,205 @@
+"""`hermes config`, as it is used."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from tests.cli.conftest import Here
+from tests.cli.terminal import ROOT
+
+FILE = "# mine\nmodel: a/b\nproviders:\n  w:\n    api_key: sk-0123456789\n    headers: {X: $TEAM}\n"
+
+
+@pytest.fixture
+def file(home: Path) -> Path:
+    home.mkdir(mode=0o700)
+    return home / "config.yaml"
+
+
+def test_a_value_set_is_got_and_shown_with_its_origin(here: Here, file: Path) -> None:
+    file.write_text("# mine\n", "utf-8")
+    done = here("config", "set", "models.retries", "7")
+    assert (done.code, done.out) == (0, "")
+    assert done.err == f"models.retries is set in {file}.\n"
+    assert here("config", "get", "models.retries").out == "7\n"
+    assert f"models.retries: 7  # {file} line 3\n" in here("config", "show", "--origin").out
+    assert file.read_text("utf-8").startswith("# mine\n")
+
+
+def test_what_is_shown_can_be_put_into_the_file(here: Here, file: Path) -> None:
+    file.write_text(here("config", "show").out, "utf-8")
+    assert here("config", "check").out == f"{file} is fine.\n"
+
+
+def test_show_speaks_json(here: Here) -> None:
+    assert msgspec.json.decode(here("config", "show", "--json").out)["agent"]["mode"] == "ask"
+    rows = msgspec.json.decode(here("config", "show", "--origin", "--json").out)
+    assert {"key": "agent.mode", "value": "ask", "origin": "default"} in rows
+
+
+def test_keys_in_the_file_are_hidden_and_references_are_not(here: Here, file: Path) -> None:
+    file.write_text(FILE, "utf-8")
+    for words in (
+        ["show"], ["show", "--json"], ["show", "--origin"], ["show", "--origin", "--json"],
+        ["get", "providers"], ["get", "providers.w.api_key"], ["get", "providers", "--json"],
+    ):  # fmt: skip
+        out = here("config", *words).out
+        assert "sk-0123456789" not in out
+        assert "[hidden]" in out
+    assert here("config", "get", "providers.w.headers.X").out == "$TEAM\n"
+
+
+@pytest.mark.parametrize(
+    ("key", "out"),
+    [
+        ("model", "a/b\n"),
+        ("tools.disabled", "[]\n"),
+        ("tui.show_reasoning", "true\n"),
+        ("models", "lane: auto\ntimeout_seconds: 120.0\nretries: 3\n"),
+    ],
+)
+def test_get_prints_the_plain_value(here: Here, file: Path, key: str, out: str) -> None:
+    file.write_text(FILE, "utf-8")
+    assert here("config", "get", key).out == out
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["get", "terminal.cwd"], 1, "'terminal.cwd' is not set."),
+        (["get", "providers.none.base_url"], 1, "'providers.none.base_url' is not set."),
+        (["get", "modle"], 2, "There is no setting 'modle'. Did you mean 'model'?"),
+        (["set", "agent.mode", "fast"], 2, "'agent.mode' must be one of read-only"),
+        (["unset", "model"], 1, "'model' is not set in"),
+    ],
+)
+def test_what_is_not_there_is_one_sentence(
+    here: Here, words: list[str], code: int, said: str
+) -> None:
+    done = here("config", *words)
+    assert (done.code, done.out) == (code, "")
+    assert said in done.err
+
+
+def test_unset_brings_back_the_default(here: Here, file: Path) -> None:
+    file.write_text(FILE, "utf-8")
+    assert here("config", "unset", "model").code == 0
+    assert here("config", "get", "model").code == 1
+
+
+def test_check_lists_everything_in_the_order_of_lines(here: Here, file: Path) -> None:
+    file.write_text("agent:\n  mode: ful\nmodle: x\nmodels: {retries: -1}\n", "utf-8")
+    done = here("config", "check")
+    assert done.code == 2
+    lines = done.err.splitlines()
+    assert [line.partition(" line ")[2][0] for line in lines] == ["2", "3", "4"]
+    assert lines[1] == f"hermes: {file} line 3: unknown key 'modle'. Did you mean 'model'?"
+
+
+def test_check_knows_which_environments_there_are(here: Here, file: Path) -> None:
+    file.write_text(
+        "terminal: {backend: dokcer}\nenvironments: {box: {backend: nothing}}\n", "utf-8"
+    )
+    done = here("config", "check")
+    assert done.code == 2
+    assert "line 1: 'terminal.backend' names 'dokcer', which is not installed." in done.err
+    assert "line 2: 'environments.box.backend' names 'nothing'" in done.err
+
+
+def test_check_reads_the_projects_file_too(
+    here: Here, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file.touch()
+    monkeypatch.chdir(tmp_path)
+    project = tmp_path / ".hermes.yaml"
+    project.write_text("agent: {mode: full-auto}\nterminal: {backend: x}\n", "utf-8")
+    done = here("config", "check")
+    assert done.code == 2
+    assert f"{project} line 1: a project may not set 'agent.mode'" in done.err
+    assert f"{project} line 2: a project may not set 'terminal.backend'" in done.err
+    project.write_text("agent: {mode: read-only}\n", "utf-8")
+    assert here("config", "check").out == f"{file} is fine.\n{project} is fine.\n"
+
+
+def test_setting_what_something_else_decides_says_so(
+    here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HERMES_MODEL", "c/d")
+    assert "$HERMES_MODEL goes before it." in here("config", "set", "model", "a/b").err
+
+
+def test_a_key_on_the_command_line_is_advised_against(here: Here) -> None:
+    assert "safer in .env" in here("config", "set", "providers.w.api_key", "sk-1").err
+    assert "safer" not in here("config", "set", "providers.w.api_key", "$W_KEY").err
+
+
+def test_path_is_where_the_file_is_or_would_be(here: Here, home: Path) -> None:
+    assert here("config", "path").out == f"{home / 'config.yaml'}\n"
+    assert not home.exists()
+    assert "is not there yet" in here("config", "check").out
+
+
+def editor(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make `script` the person's editor; $1 is the file."""
+    program = folder / "my editor"
+    program.write_text(f"#!/bin/sh\n{script}\n", "utf-8")
+    program.chmod(0o755)
+    monkeypatch.setenv("EDITOR", f"'{program}' --wait")
+    monkeypatch.delenv("VISUAL", raising=False)
+
+
+def test_edit_opens_the_editor_and_checks_afterwards(
+    here: Here, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    editor(tmp_path, 'echo "modle: x" >> "$2"', monkeypatch)
+    done = here("config", "edit")
+    assert done.code == 2
+    assert "unknown key 'modle'" in done.err
+    assert (home / "config.yaml").read_text("utf-8").startswith("# Hermes's settings.")
+
+
+@pytest.mark.parametrize(
+    ("value", "said"), [("/nowhere/ed", "cannot be started"), ("'open", "cannot be started"), ("false", "ended with 1")]
+)  # fmt: skip
+def test_an_editor_that_does_not_work_is_named(
+    here: Here, monkeypatch: pytest.MonkeyPatch, value: str, said: str
+) -> None:
+    monkeypatch.delenv("VISUAL", raising=False)
+    monkeypatch.setenv("EDITOR", value)
+    done = here("config", "edit")
+    assert done.code == 2
+    assert said in done.err
+
+
+def test_a_home_that_cannot_be_made_is_one_sentence(
+    here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("HERMES_HOME", str(tmp_path / "file" / "home"))
+    done = here("config", "set", "model", "a/b")
+    assert done.code == 2
+    assert "cannot use its home" in done.err
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_read_only_home_is_one_sentence(here: Here, home: Path) -> None:
+    home.mkdir(mode=0o500)
+    done = here("config", "set", "model", "a/b")
+    assert done.code == 2
+    assert "cannot use its home" in done.err
+
+
+def test_a_deleted_working_folder_does_not_matter(tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    probe = f"import os; os.rmdir({str(gone)!r}); from hermes_tui.cli.main import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", probe, "config", "get", "agent.mode"],
+        cwd=gone, capture_output=True, text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert (done.stdout, done.stderr) == ("ask\n", "")
