@@ -15,6 +15,7 @@ from hermes_environments import local_files, processes
 from hermes_environments.base import FRIENDLY, BaseEnvironment
 from hermes_environments.channel import Channel
 from hermes_environments.worker import EXEC_ID, quote
+from hermes_tui.core.environment import Attendant
 from hermes_tui.core.errors import ConfigError, EnvironmentUnavailableError
 from hermes_tui.core.spawn import child_environment
 
@@ -40,8 +41,10 @@ class LocalEnvironment(BaseEnvironment):
         pass_env: Sequence[str],
         state_dir: str,
         options: Mapping[str, object],
+        attendant: Attendant | None = None,
     ) -> None:
         """`cwd` defaults to Hermes's own; no `options` are known."""
+        del attendant  # nothing here takes long or has to be asked
         if options:
             raise ConfigError(
                 f"The local environment has no setting {next(iter(options))!r}.",

@@ -66,7 +66,7 @@ def from_options(provider: str, model: str, base_url: str, *, has_key: bool) -> 
         return
     if not provider:
         provider, _, model = model.partition("/")
-    model = model.removeprefix(f"{provider}/") or _default_model(provider, config)
+    model = model.removeprefix(f"{provider}/") or _default_model(provider, base_url, config)
     key = _key_from_stdin() if has_key else ""
     plan = Plan(provider, model, key, base_url)
     _check(plan, config, secrets)
@@ -120,7 +120,7 @@ def _choices(servers: Sequence[LocalServer], secrets: Mapping[str, str]) -> list
         )
         for server in servers
     ]
-    hosted = [provider for provider in PROVIDERS if not provider.is_local]
+    hosted = [provider for provider in PROVIDERS if not provider.is_local and provider.models]
     hosted.sort(key=lambda provider: not _has_key(provider, secrets))
     found += [
         Choice(
@@ -191,7 +191,7 @@ def _key_from_stdin() -> str:
     return key
 
 
-def _default_model(provider: str, config: Config) -> str:
+def _default_model(provider: str, base_url: str, config: Config) -> str:
     known = BY_NAME.get(provider)
     if known and known.is_local:
         servers = [one for one in anyio.run(find_local_servers) if one.provider == provider]
@@ -203,7 +203,9 @@ def _default_model(provider: str, config: Config) -> str:
         )
     if known and known.models:
         return known.models[0].model
-    _find(Plan(provider, "any"), config, {})  # the better error, when there is no such provider
+    _find(
+        Plan(provider, "any", base_url=base_url), config, {}
+    )  # the better error, when there is no such provider
     raise ConfigError(f"Nobody knows which model of {provider!r} to use.", hint="Pass --model.")
 
 

@@ -138,15 +138,21 @@ def _rewrite(paths: Paths, change: Any) -> None:
         before = check_file(parse_tree(text, shown(path)), source=shown(path), layer="home")
         yaml = _round_trip(text)
         try:
-            root: Any = yaml.load(text) or CommentedMap()
+            loaded: Any = yaml.load(text)
         except YAMLError:
             # ruamel refuses a key set twice, where our own reader goes on.
             found = [problem.error() for problem in before.problems]
             raise (found or [_unchangeable(shown(path))])[0] from None
+        root = CommentedMap() if loaded is None else loaded
         change(root)
         out = StringIO()
-        yaml.dump(root, out)
-        fresh = out.getvalue() if root else ""
+        if loaded is None:
+            # ruamel forgets the comments of a file that has nothing else.
+            yaml.explicit_start = None
+            out.write(text if text.endswith("\n") or not text else f"{text}\n")
+        if root:
+            yaml.dump(root, out)
+        fresh = out.getvalue()
         checked = check_file(parse_tree(fresh, shown(path)), source=shown(path), layer="home")
         if checked.problems:
             error = checked.problems[0].error()

@@ -11,6 +11,8 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from hermes_tui.core.errors import RefusedError
+
 
 class Ended(StrEnum):
     """How a command came to its end."""
@@ -97,6 +99,40 @@ class Job(Protocol):
     async def kill(self) -> None:
         """End it and every process it started."""
         ...
+
+
+class Attendant(Protocol):
+    """Whoever stands by while an environment opens and works: hears progress, answers questions."""
+
+    async def progress(self, text: str) -> None:
+        """What takes long, e.g. `pulling python:3.12, 40 %`; one line."""
+        ...
+
+    async def confirm(self, question: str) -> bool:
+        """A yes or no, e.g. whether a host key is trusted. False when nobody is there."""
+        ...
+
+    async def secret(self, question: str) -> str:
+        """A password or passphrase, typed hidden, never stored.
+
+        Raises:
+            RefusedError: nobody is there, or they would not say.
+        """
+        ...
+
+
+class NoAttendant:
+    """Nobody: trusts nothing and knows no secret."""
+
+    async def progress(self, text: str) -> None:
+        del text
+
+    async def confirm(self, question: str) -> bool:
+        del question
+        return False
+
+    async def secret(self, question: str) -> str:
+        raise RefusedError(f"Nobody is there to answer: {question}")
 
 
 OnOutput = Callable[[bytes], Awaitable[None]]

@@ -35,6 +35,8 @@ class Usage(Struct, frozen=True):
         """`$0.0312`, `≥ $0.0312` when some calls have no known price, or `cost unknown`."""
         if self.cost_usd is None:
             return "cost unknown" if self.unpriced_calls else "$0"
+        if self.cost_usd == 0 and not self.unpriced_calls:
+            return "$0"
         digits = 2 if self.cost_usd >= 1 else 4
         return f"{'≥ ' if self.unpriced_calls else ''}${self.cost_usd:.{digits}f}"
 

@@ -279,7 +279,6 @@ ACTIONS: dict[str, Action] = {
     "theme.pick": pick_theme,
     "mode.cycle": cycle_mode,
     "answer.copy": copy_answer,
-    "chat.copy": copy_answer,
     "chat.prompt": focus_prompt,
     "view.clear": clear_view,
     "queue.edit": edit_queue,

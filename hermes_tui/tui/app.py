@@ -57,11 +57,7 @@ class HermesApp(App[int]):
     TITLE = "Hermes"
     CSS_PATH = "screens/chat.tcss"
     ENABLE_COMMAND_PALETTE = False
-    HORIZONTAL_BREAKPOINTS = [
-        (0, "-narrow"),
-        (100, "-medium"),
-        (140, "-wide"),
-    ]
+    HORIZONTAL_BREAKPOINTS = COLUMNS
     VERTICAL_BREAKPOINTS = ROWS
 
     def __init__(

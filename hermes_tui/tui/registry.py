@@ -39,6 +39,8 @@ class Command(Struct, frozen=True):
     """The verb in the footer; empty when it is never shown there."""
     scope: Scope = "everywhere"
     available_during_task: bool = True
+    is_bound_here: bool = True
+    """False for keys that a widget brings along; here they are only told about."""
 
 
 COMMANDS: tuple[Command, ...] = (
@@ -156,15 +158,34 @@ COMMANDS: tuple[Command, ...] = (
         "text; else goes to the conversation.",
         keys=("escape",), scope="prompt",
     ),
-    Command("chat.copy", "Copy the answer", "Copies the last answer.", keys=("y",), scope="chat"),
+    Command(
+        "chat.scroll", "Scroll", "A line up or down, half a page, to the start or the end.",
+        keys=("k", "j", "u", "d", "g", "G"), scope="chat", is_bound_here=False,
+    ),
+    Command(
+        "chat.step", "Previous and next block", "Marks a message or a tool card.",
+        keys=("left_square_bracket", "right_square_bracket"), scope="chat", is_bound_here=False,
+        label="block",
+    ),
+    Command(
+        "chat.fold", "Fold", "Opens or closes the marked card.",
+        keys=("space", "enter"), scope="chat", is_bound_here=False, label="fold",
+    ),
+    Command(
+        "chat.copy", "Copy", "Copies the marked block, else the last answer.",
+        keys=("y",), scope="chat", is_bound_here=False, label="copy",
+    ),
     Command(
         "chat.prompt", "Back to the prompt", "Goes back to the prompt.",
         keys=("i", "escape"), scope="chat",
     ),
-    Command("list.open", "Open", "Opens the marked line.", keys=("enter",), scope="lists"),
+    Command(
+        "list.open", "Open", "Opens the marked line.",
+        keys=("enter",), scope="lists", is_bound_here=False,
+    ),
     Command(
         "list.back", "Back", "Closes the list and changes nothing.",
-        keys=("escape",), scope="lists",
+        keys=("escape",), scope="lists", is_bound_here=False,
     ),
     Command(
         "approval.once", "Once", "Allows this one call.",
@@ -198,8 +219,8 @@ BY_ID = {command.id: command for command in COMMANDS}
 BY_SLASH = {command.slash: command for command in COMMANDS if command.slash}
 
 KEY_NAMES = {
-    "escape": "esc", "question_mark": "?", "up": "↑", "down": "↓", "pageup": "page up",
-    "pagedown": "page down",
+    "escape": "esc", "up": "↑", "down": "↓",
+    "left_square_bracket": "[", "right_square_bracket": "]",
 }  # fmt: skip
 
 
@@ -225,7 +246,7 @@ def bindings_of(scope: Scope, *, priority: bool = False) -> list[BindingType]:
             tooltip=command.help,
         )
         for command in commands_of(scope)
-        if command.keys
+        if command.keys and command.is_bound_here
     ]
 
 

@@ -163,8 +163,13 @@ def test_edit_opens_the_editor_and_checks_afterwards(
 
 
 @pytest.mark.parametrize(
-    ("value", "said"), [("/nowhere/ed", "cannot be started"), ("'open", "cannot be started"), ("false", "ended with 1")]
-)  # fmt: skip
+    ("value", "said"),
+    [
+        ("/nowhere/ed", "cannot be started"),
+        ("'open", "cannot be started"),
+        ("false", "ended with 1"),
+    ],
+)
 def test_an_editor_that_does_not_work_is_named(
     here: Here, monkeypatch: pytest.MonkeyPatch, value: str, said: str
 ) -> None:

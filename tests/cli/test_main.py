@@ -11,11 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hermes_tui import __version__
-from hermes_tui.cli.completion import SCRIPTS
+from hermes_tui.cli.completion import SCRIPTS, session_ids
 from hermes_tui.cli.diagnostics import ExitCode, Ink, guarded
 from hermes_tui.cli.lazy import COMMANDS, as_command
+from hermes_tui.config.paths import find_paths
 from hermes_tui.core.errors import ConfigError, HermesError, ModelAuthError, RefusedError
+from hermes_tui.core.messages import user
 from hermes_tui.core.tasks import task_group
+from hermes_tui.store.store import Store
 from tests.cli.conftest import Here
 from tests.cli.terminal import ROOT, hermes
 
@@ -277,6 +280,19 @@ def test_shells_complete_commands_that_are_not_loaded_yet(
     complete: Callable[[str], list[str]], line: str, expected: set[str]
 ) -> None:
     assert set(complete(line)) == expected
+
+
+async def test_shells_complete_the_ids_of_sessions(home: Path) -> None:
+    find_paths(os.environ).create()
+    async with Store.open(home / "hermes.db") as store:
+        record = await store.sessions.create(
+            cwd="/", model="rehearsal", environment="local", source="test"
+        )
+        empty = await store.sessions.create(cwd="/", model="m", environment="local", source="test")
+        await store.journal(record.id).append(user("hello"))
+        assert [id_ for id_, _ in session_ids(record.id[:4])] == [record.id]
+        assert session_ids("no such id") == []
+        assert empty.id not in [id_ for id_, _ in session_ids("")]
 
 
 @pytest.mark.parametrize("name", SCRIPTS)

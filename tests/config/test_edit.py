@@ -55,6 +55,17 @@ def test_new_settings_are_added_where_they_belong(paths: Paths) -> None:
     assert "- todo # never used" in text
 
 
+@pytest.mark.parametrize(
+    "text", ["# only words", "# only\n\n# words\n", "---\n", "---\n# x\n", "{}\n"]
+)
+def test_a_file_without_settings_keeps_its_comments(paths: Paths, text: str) -> None:
+    paths.config_file.write_text(text, "utf-8")
+    put(paths, "model", "a/b")
+    written = paths.config_file.read_text("utf-8")
+    assert load_config(paths, environ={}).model == "a/b"
+    assert written.count("#") == text.count("#")
+
+
 def test_windows_line_ends_stay(paths: Paths) -> None:
     paths.config_file.write_bytes(b"# x\r\nmodel: a/b\r\n")
     put(paths, "model", "c/d")

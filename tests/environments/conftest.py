@@ -1,12 +1,12 @@
 """The environments the contract is held against; a new one joins by a row in `MAKERS`."""
 
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
-from typing import Protocol
 
 import pytest
 from hermes_environments.base import BaseEnvironment
 from hermes_environments.local import LocalEnvironment
+from msgspec import Struct
 
 
 class ShellOnlyEnvironment(LocalEnvironment):
@@ -21,24 +21,26 @@ class ShellOnlyEnvironment(LocalEnvironment):
         return super(LocalEnvironment, self).jobs_folder
 
 
-class Maker(Protocol):
-    """The constructor every environment has."""
+class Place(Struct, frozen=True):
+    """What a maker is given: folders of this machine, for this test alone."""
 
-    def __call__(
-        self,
-        name: str,
-        *,
-        cwd: str | None,
-        pass_env: Sequence[str],
-        state_dir: str,
-        options: Mapping[str, object],
-    ) -> BaseEnvironment: ...
+    workspace: Path
+    state_dir: Path
 
 
 Make = Callable[[], BaseEnvironment]
-MAKERS: dict[str, Maker] = {
-    "local": LocalEnvironment,
-    "shell-only": ShellOnlyEnvironment,
+
+
+def _local(kind: type[LocalEnvironment]) -> Callable[[Place], BaseEnvironment]:
+    return lambda place: kind(
+        "local", cwd=str(place.workspace), pass_env=(), state_dir=str(place.state_dir), options={}
+    )
+
+
+# A maker skips the test when its service is not there; see `services.required`.
+MAKERS: dict[str, Callable[[Place], BaseEnvironment]] = {
+    "local": _local(LocalEnvironment),
+    "shell-only": _local(ShellOnlyEnvironment),
 }
 
 
@@ -52,10 +54,8 @@ def workspace(tmp_path: Path) -> Path:
 @pytest.fixture(params=MAKERS)
 def make(request: pytest.FixtureRequest, workspace: Path, tmp_path: Path) -> Make:
     """Makes another environment in the same place, as a later Hermes would."""
-    name = str(request.param)
-    return lambda: MAKERS[name](
-        name, cwd=str(workspace), pass_env=(), state_dir=str(tmp_path / "run"), options={}
-    )
+    place = Place(workspace, tmp_path / "run")
+    return lambda: MAKERS[str(request.param)](place)
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ async def test_a_tool_is_seen_running_and_finished(home: Path) -> None:
         await stage.say("list the files")
         await stage.sees("running terminal")
         await stage.sees("Live tools  1 running")
-        await stage.sees("alpha")
+        await stage.until(lambda: stage.text.count("alpha") == 2)  # the card and the live pane
         assert "ls -la" in stage.text
         gate.set()
         await stage.sees("Two files.")

@@ -1,10 +1,29 @@
 """The conversation."""
 
+from collections.abc import Callable
+from time import monotonic
+
 from textual.app import ComposeResult
+from textual.content import Content
+from textual.widgets import Static
 
 from hermes_tui.tui.panes.pane import Pane
 from hermes_tui.tui.registry import bindings_of
 from hermes_tui.tui.view.transcript import TranscriptView
+
+TRY = (
+    "list the five largest files here, then write them to top.txt",
+    "what changed in this repository this week?",
+    "remember that I like short answers",
+)
+
+
+def welcome_text() -> Content:
+    lines = [Content.assemble(("☤ ", "$primary"), "Ask in plain words. For example:"), Content("")]
+    lines += [Content.assemble("  ", (text, "$secondary")) for text in TRY]
+    keys = (("/", "commands"), ("ctrl+p", "palette"), ("esc", "stops"), ("F1", "help"))
+    hints = [Content.assemble((key, "$primary"), f" {label}") for key, label in keys]
+    return Content("\n").join([*lines, Content(""), Content("   ").join(hints)])
 
 
 class ChatPane(Pane):
@@ -12,13 +31,19 @@ class ChatPane(Pane):
 
     BINDINGS = bindings_of("chat")
 
-    def __init__(self) -> None:
+    def __init__(self, *, clock: Callable[[], float] = monotonic) -> None:
         super().__init__(id="chat")
-        self.transcript = TranscriptView()
+        self.transcript = TranscriptView(clock=clock)
         self._title = "Conversation"
+        self._welcome = Static(welcome_text(), id="welcome", markup=False)
 
     def compose(self) -> ComposeResult:
         yield self.transcript
+        yield self._welcome
+
+    def welcome(self, *, is_wanted: bool) -> None:
+        """Say what one can do, below an empty conversation."""
+        self._welcome.display = is_wanted
 
     def on_mount(self) -> None:
         self.entitle(self._title)

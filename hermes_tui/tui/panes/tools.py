@@ -29,12 +29,12 @@ class LiveCard(Vertical):
         self._since = clock()
         self._head = Static(markup=False, classes="live-head")
         self._output = OutputView()
+        self._output.display = False
         self._outcome = Content("")
         self._has_output = False
 
     def compose(self) -> ComposeResult:
         yield self._head
-        self._output.display = False
         yield self._output
 
     def on_mount(self) -> None:

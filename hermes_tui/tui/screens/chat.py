@@ -30,6 +30,7 @@ from hermes_tui.tui.presenter import Presenter
 from hermes_tui.tui.pump import Pump
 from hermes_tui.tui.registry import BY_ID, BY_SLASH, bindings_of, parse_slash
 from hermes_tui.tui.screens.layout import PaneLayout
+from hermes_tui.tui.view.transcript import TranscriptView
 from hermes_tui.tui.widgets.completion import Completion
 from hermes_tui.tui.widgets.header import Header
 from hermes_tui.tui.widgets.hints import Hints
@@ -61,7 +62,7 @@ class ChatScreen(Screen[None]):
         """Ids of sessions deleted from here, the last one last."""
         self.completion = Completion()
         self.prompt = Prompt(self.completion)
-        self.chat = ChatPane()
+        self.chat = ChatPane(clock=clock)
         self.status = StatusBar(clock=clock)
         self.panes = PaneLayout(self)
         self._header = Header()
@@ -117,6 +118,7 @@ class ChatScreen(Screen[None]):
         """Show another session; the one before stays stored."""
         self.conversation.session = session
         self.presenter.start_over(session.history)
+        self.chat.welcome(is_wanted=not session.history)
         self.show_standing()
         self.refresh_panes()
 
@@ -160,6 +162,7 @@ class ChatScreen(Screen[None]):
         elif self.conversation.is_busy:
             self.conversation.queue(text)
         else:
+            self.chat.welcome(is_wanted=False)
             self.chat.transcript.scroll_to_end()
             self.run_worker(partial(self.conversation.run, text), group="turn")
         self.show_state()
@@ -297,6 +300,9 @@ class ChatScreen(Screen[None]):
 
     def on_prompt_wants_editor(self) -> None:
         self.action_command("prompt.editor")
+
+    def on_page_view_copied(self, event: TranscriptView.Copied) -> None:
+        self.flash(f"Copied {len(event.text):,} characters.")
 
     def on_header_tab_chosen(self, event: Header.TabChosen) -> None:
         self.panes.go(event.pane)

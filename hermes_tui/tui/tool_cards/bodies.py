@@ -127,7 +127,7 @@ def _last(output: OutputLines, width: int, palette: Palette) -> list[Line]:
 def _first(lines: list[Line], width: int, palette: Palette, limit: int) -> list[Line]:
     rows: list[Line] = []
     for number, line in enumerate(lines):
-        part = fold(line, width)
+        part = wrap(line, width)
         if len(rows) + len(part) > limit:
             room = 0 if rows else limit
             return _with_rest([*rows, *part[:room]], len(lines) - number - (room > 0), palette)

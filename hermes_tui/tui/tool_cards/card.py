@@ -22,6 +22,7 @@ KEPT_LINES = 200
 LABEL_CELLS = 7
 TIME_CELLS = 8
 WIDE_ENOUGH_FOR_PLACE = 48
+WIDE_ENOUGH_FOR_COLUMNS = 34
 WIDE_ENOUGH_FOR_TIME = 28
 
 
@@ -73,9 +74,11 @@ class Kind(msgspec.Struct, frozen=True):
 def head_line(card: Card, kind: Kind, width: int, palette: Palette, tick: int, fold: str) -> Line:
     """Fold mark, label and summary on the left; place, time and state in columns on the right."""
     right = _right(card, width, palette, tick)
-    label = truncate(kind.label, max(4, width // 4)).ljust(LABEL_CELLS)
+    label = truncate(kind.label, max(4, width // 4))
+    if width >= WIDE_ENOUGH_FOR_COLUMNS:
+        label = label.ljust(LABEL_CELLS)
     left: Line = [Segment(f"{fold} ", palette.faint), Segment(f"{label} ", palette.subheading)]
-    room = width - width_of(left) - width_of(right) - 2
+    room = width - width_of(left) - width_of(right) - (2 if width >= WIDE_ENOUGH_FOR_TIME else 0)
     summary = _clipped(kind.summary(card, palette), room)
     gap = width - width_of(left) - width_of(summary) - width_of(right)
     return [*left, *summary, Segment(" " * max(1, gap)), *right]

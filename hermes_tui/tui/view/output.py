@@ -12,6 +12,7 @@ from textual.selection import Selection
 from textual.strip import Strip
 
 from hermes_tui.safety.terminal_text import visible_line
+from hermes_tui.tui.access import app_of
 from hermes_tui.tui.render.ansi import OutputLines
 from hermes_tui.tui.render.palette import DEFAULT, Palette
 from hermes_tui.tui.render.wrap import restyle
@@ -115,7 +116,7 @@ class OutputView(ScrollView, can_focus=True):
 
     def on_mount(self) -> None:
         self._recolour()
-        self.app.theme_changed_signal.subscribe(self, lambda _: self._recolour())
+        app_of(self).theme_changed_signal.subscribe(self, lambda _: self._recolour())
 
     def on_resize(self) -> None:
         if self._follow:
@@ -178,7 +179,7 @@ class OutputView(ScrollView, can_focus=True):
         self.refresh()
 
     def _recolour(self) -> None:
-        self._palette = Palette.from_variables(self.app.theme_variables)
+        self._palette = Palette.from_variables(app_of(self).theme_variables)
         self._cache.clear()
         self.refresh()
 

@@ -15,6 +15,7 @@ from textual.selection import Selection
 from textual.strip import Strip
 from textual.timer import Timer
 
+from hermes_tui.tui.access import app_of
 from hermes_tui.tui.render.palette import Glyphs, Palette
 from hermes_tui.tui.render.wrap import restyle
 from hermes_tui.tui.view.blocks import MARGIN, AnswerBlock, Block, Drawing
@@ -152,7 +153,7 @@ class PageView(ScrollView, can_focus=True):
 
     def on_mount(self) -> None:
         self._idle = self.set_interval(IDLE_SECONDS, self._measure_older, pause=True)
-        self.app.theme_changed_signal.subscribe(self, lambda _: self._redraw())
+        app_of(self).theme_changed_signal.subscribe(self, lambda _: self._redraw())
 
     def on_resize(self) -> None:
         drawing = self.page.drawing
@@ -268,7 +269,7 @@ class PageView(ScrollView, can_focus=True):
             index = next(answers, len(self.page.blocks) - 1)
         if index >= 0:
             text = self.page.blocks[index].plain
-            self.app.copy_to_clipboard(text)
+            app_of(self).copy_to_clipboard(text)
             self.post_message(self.Copied(text))
 
     @property
@@ -287,7 +288,7 @@ class PageView(ScrollView, can_focus=True):
         """Draw at the present width and in the present colours; the reader's line stays put."""
         if self._width <= 0:
             return
-        palette = Palette.from_variables(self.app.theme_variables, glyphs=self._glyphs)
+        palette = Palette.from_variables(app_of(self).theme_variables, glyphs=self._glyphs)
         tick = self.page.drawing.tick if self.page.drawing else 0
         found = None if self._follow else self.page.layout.locate(self.scroll_offset.y)
         index, line = found or (len(self.page.blocks), 0)

@@ -8,6 +8,7 @@ from textual.timer import Timer
 
 from hermes_tui.core.events import NoticeLevel
 from hermes_tui.core.messages import Message, ToolCall, ToolResult
+from hermes_tui.tui.access import app_of
 from hermes_tui.tui.render.palette import Glyphs
 from hermes_tui.tui.tool_cards.card import Card
 from hermes_tui.tui.view.blocks import (
@@ -202,7 +203,7 @@ class TranscriptView(PageView, can_focus=True):
             if self._ticker is not None:
                 self._ticker.pause()
             return
-        moves = self.app.animation_level != "none"
+        moves = app_of(self).animation_level != "none"
         if moves:
             self.page.drawing = replace(drawing, tick=drawing.tick + 1)
         now = self._clock()

@@ -6,8 +6,6 @@ from textual.widgets.option_list import Option
 
 from hermes_tui.tui.registry import BY_SLASH, Command, slash_matches
 
-ROWS = 8
-
 
 class Completion(OptionList, can_focus=False):
     """Commands that fit what was typed; the prompt keeps the keyboard and moves the mark."""
@@ -25,10 +23,11 @@ class Completion(OptionList, can_focus=False):
         option = self.highlighted_option if self.is_open else None
         return BY_SLASH.get(option.id or "") if option else None
 
-    def offer(self, text: str) -> None:
-        """Show what fits `text`, or close."""
+    def offer(self, text: str, *, rows_below: int) -> None:
+        """Show what fits `text` above the lowest `rows_below` rows of the screen, or close."""
         found = slash_matches(text)
         self.display = bool(found)
+        self.styles.margin = (0, 1, rows_below, 1)
         if found:
             self.set_options(Option(_line(command), id=command.slash) for command in found)
             self.highlighted = 0

@@ -10,12 +10,12 @@ IDLE = ("prompt.send", "prompt.newline", "palette", "session.pick", "help", "qui
         "pane.memory", "pane.skills")  # fmt: skip
 BUSY = ("prompt.escape", "prompt.send", "prompt.steer", "palette", "pane.tools", "help")
 ASKED = ("approval.refuse", "approval.prompt", "palette", "help")
-CHAT = ("chat.prompt", "chat.copy", "palette", "help")
+CHAT = ("chat.prompt", "chat.step", "chat.fold", "chat.copy", "palette", "help")
 
 LABELS = {
     "busy": {"prompt.escape": "stop", "prompt.send": "queue"},
     "asked": {"approval.refuse": "deny", "approval.prompt": "prompt"},
-    "chat": {"chat.prompt": "prompt", "chat.copy": "copy answer"},
+    "chat": {"chat.prompt": "prompt"},
 }
 """What a key does in one situation, where the table's own label says something else."""
 

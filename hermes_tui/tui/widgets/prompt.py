@@ -75,7 +75,8 @@ class Prompt(TextArea):
         self._actions[command_id]()
 
     def on_text_area_changed(self) -> None:
-        self._completion.offer(self.text)
+        rows_below = self.screen.size.height - self.region.y
+        self._completion.offer(self.text, rows_below=rows_below)
 
     async def _on_key(self, event: events.Key) -> None:
         self.post_message(self.Typed())

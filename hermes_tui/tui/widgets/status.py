@@ -14,6 +14,9 @@ from hermes_tui.tui.text import count_text, meter, one_line, seconds_text, short
 REPAINT_SECONDS = 0.25
 FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 GAP = "   "
+STATE_CELLS = 24
+"""Room for the state, so that what follows stands still while it changes."""
+ROOMY = 100
 
 
 class Standing(Struct):
@@ -83,9 +86,12 @@ class StatusBar(Widget):
     def _fields(self) -> list[tuple[int, Content]]:
         """(importance, field) in the order shown; 0 always stays."""
         now = self.standing
-        fields = [(0, self._state())]
+        state = self._state()
+        if self.size.width >= ROOMY:
+            state = state.pad_right(max(STATE_CELLS - state.cell_length, 0))
+        fields = [(0, state)]
         if now.model:
-            fields.append((1, _model(now)))
+            fields.append((1, _model(now, is_short=self.size.width < ROOMY)))
         share = now.context_tokens / now.context_window if now.context_window else None
         if share is not None:
             context = Content.assemble(("ctx ", "$muted"), meter(share), f" {share:.0%}")
@@ -132,7 +138,8 @@ def _width(fields: list[tuple[int, Content]]) -> int:
     return sum(content.cell_length for _, content in fields) + len(GAP) * (len(fields) - 1)
 
 
-def _model(now: Standing) -> Content:
+def _model(now: Standing, *, is_short: bool) -> Content:
     if now.is_rehearsal:
         return Content.styled("rehearsal model: no LLM", "$warning")
-    return Content.styled(one_line(now.model, 40), "bold")
+    name = now.model.rpartition("/")[2] if is_short else now.model
+    return Content.styled(one_line(name, 40), "bold")

@@ -7,6 +7,7 @@ from rich.style import Style
 
 from hermes_tui.safety.terminal_text import visible
 from hermes_tui.tui.render.ansi import MAX_HELD_BACK, MAX_LINE, OutputLines
+from hermes_tui.tui.render.palette import DEFAULT
 from hermes_tui.tui.render.wrap import strip_of, text_of
 from tests.tui.render.texts import AWKWARD, assert_drawable
 
@@ -32,6 +33,9 @@ def printed(*chunks: str, limit: int = 100) -> list[str]:
     for chunk in chunks:
         lines.feed(chunk)
     return [lines[index].plain for index in range(len(lines))]
+
+
+RED, GREEN, BRIGHT_RED, BLACK = (str(DEFAULT.terminal[number].name) for number in (1, 2, 9, 0))
 
 
 def styles(text: str) -> list[tuple[str, str]]:
@@ -71,12 +75,12 @@ def test_output_reads_as_a_terminal_would_show_it(chunks: list[str], lines: list
 
 def test_colours_are_kept_across_lines_and_end_with_reset() -> None:
     assert styles("a\x1b[31mb\nc\x1b[0md") == [
-        ("a", "none"), ("b", "color(1)"), ("c", "color(1)"), ("d", "none"),
+        ("a", "none"), ("b", RED), ("c", RED), ("d", "none"),
     ]  # fmt: skip
 
 
 def test_colours_of_an_overwritten_line_stay_in_force() -> None:
-    assert styles("\x1b[32m10%\r20%") == [("20%", "color(2)")]
+    assert styles("\x1b[32m10%\r20%") == [("20%", GREEN)]
 
 
 @pytest.mark.parametrize(
@@ -84,13 +88,13 @@ def test_colours_of_an_overwritten_line_stay_in_force() -> None:
     [
         ("1;3;4;9", "bold italic underline strike"),
         ("7", "reverse"),
-        ("91", "color(9)"),
+        ("91", BRIGHT_RED),
         ("38;5;208", "color(208)"),
         ("38:5:208", "color(208)"),
         ("38;2;1;2;3;1", "bold #010203"),
         ("48;5;22", "on color(22)"),
         ("5;8", "none"),
-        ("30;40", "color(0)"),
+        ("30;40", BLACK),
         ("38;5", "none"),
         ("99999999999999999", "none"),
     ],
