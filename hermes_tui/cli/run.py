@@ -4,6 +4,8 @@ from typing import Annotated, Never
 
 import typer
 
+from hermes_tui.cli.completion import session_ids
+
 app = typer.Typer(rich_markup_mode=None)
 
 
@@ -16,7 +18,10 @@ def run(
     continue_: Annotated[
         bool, typer.Option("--continue", "-c", help="Go on with the latest session here.")
     ] = False,
-    resume: Annotated[str, typer.Option("--resume", "-r", help="Go on with this session.")] = "",
+    resume: Annotated[
+        str,
+        typer.Option("--resume", "-r", help="Go on with this session.", autocompletion=session_ids),
+    ] = "",
     max_steps: Annotated[int, typer.Option(min=0, help="Model calls at most.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print events, one a line.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only the final answer.")] = False,

@@ -4,10 +4,14 @@ from typing import Annotated
 
 import typer
 
+from hermes_tui.cli.completion import session_ids
+
 app = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-SessionArgument = Annotated[str, typer.Argument(help="Its id, or how the id begins.")]
+SessionArgument = Annotated[
+    str, typer.Argument(help="Its id, or how the id begins.", autocompletion=session_ids)
+]
 
 
 @app.command("list")

@@ -20,7 +20,8 @@ from hermes_tui.config.keys import (
     values_of,
 )
 from hermes_tui.config.paths import Paths, is_there, shown
-from hermes_tui.config.yaml_tree import MAX_BYTES, Scalar, parse_tree, scalar_value
+from hermes_tui.config.yaml_reader import MAX_BYTES, parse_tree
+from hermes_tui.config.yaml_tree import Scalar, scalar_value
 from hermes_tui.core.errors import ConfigError, NotFoundError
 
 LIST_STEP = re.compile(

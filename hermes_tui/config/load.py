@@ -24,7 +24,7 @@ from hermes_tui.config.keys import (
 from hermes_tui.config.paths import Paths, is_there, shown
 from hermes_tui.config.project import combined, find_project_file, refusal
 from hermes_tui.config.schema import Config, Section
-from hermes_tui.config.yaml_tree import Scalar, read_tree, scalar_value
+from hermes_tui.config.yaml_tree import Scalar, scalar_value
 
 VARIABLES: dict[str, Key] = {"HERMES_MODEL": ("model",), "HERMES_MODE": ("agent", "mode")}
 """Environment variables that set something; the mode only to a stricter one."""
@@ -83,6 +83,8 @@ def read_settings(file: Path, layer: Layer) -> Checked:
     """
     if not is_there(file):
         return Checked([], [])
+    from hermes_tui.config.yaml_reader import read_tree
+
     return check_file(read_tree(file), source=shown(file), layer=layer)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from hermes_tui.config.schema import Config
+from hermes_tui.config.secrets import Secrets
 from hermes_tui.core.ports import Model
 from hermes_tui.models.catalog import PROVIDERS
 from hermes_tui.models.reasoning import Level, Reasoning
@@ -33,7 +34,7 @@ def build_model(
     name: str | None,
     *,
     config: Config,
-    secrets: Mapping[str, str],
+    secrets: Secrets,
     reasoning: Level | None = None,
     record: str | None = None,
 ) -> Model:
@@ -43,9 +44,10 @@ def build_model(
         ConfigError: there is no such provider.
         ModelAuthError: it needs a key that is not there.
     """
+    chosen = name or current_model_name(config, secrets)
     model = resolve(
-        name or current_model_name(config, secrets),
-        providers=provider_settings(config),
+        chosen,
+        providers=provider_settings(secrets.fill(config, chosen.partition("/")[0])),
         secrets=secrets,
         lane=config.models.lane,
         silence_seconds=config.models.timeout_seconds,
@@ -59,12 +61,15 @@ def build_model(
     return model
 
 
-def warm_up(name: str, *, config: Config, secrets: Mapping[str, str]) -> None:
+def warm_up(name: str, *, config: Config, secrets: Secrets) -> None:
     """Begin importing litellm in the background, if that is what the model will need."""
     if name == REHEARSAL or name.startswith(REPLAY):
         return
     target = find_target(
-        name, providers=provider_settings(config), secrets=secrets, lane=config.models.lane
+        name,
+        providers=provider_settings(secrets.fill(config, name.partition("/")[0])),
+        secrets=secrets,
+        lane=config.models.lane,
     )
     if target.lane == "litellm":
         from hermes_tui.models import litellm_model

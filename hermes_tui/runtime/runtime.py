@@ -13,6 +13,7 @@ from hermes_tui.agent.context_files import context_files
 from hermes_tui.agent.prompt import PromptParts, system_prompt
 from hermes_tui.agent.session import Session
 from hermes_tui.config.load import load_config
+from hermes_tui.config.logs import log_to
 from hermes_tui.config.paths import Paths, find_paths
 from hermes_tui.config.schema import Config
 from hermes_tui.config.secrets import Secrets, load_secrets
@@ -305,6 +306,7 @@ async def open_runtime(
     config = load_config(paths, environ=os.environ, cwd=cwd)
     paths.create()
     secrets = load_secrets(paths, os.environ, config)
+    log_to(paths.logs_dir, level=config.logging.level, redact=secrets.redact)
     async with AsyncExitStack() as stack:
         environment = build_environment(
             overrides.environment or config.terminal.backend, config=config, paths=paths, cwd=cwd

@@ -1,5 +1,6 @@
 """Turning typed Python functions into tools, and running calls against them."""
 
+import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Generic, Protocol, TypeVar
@@ -15,6 +16,7 @@ from hermes_tui.tools.output import OutputShelf
 
 Args = TypeVar("Args", bound=msgspec.Struct)
 
+LOG = logging.getLogger(__name__)
 HARMLESS = Assessment(Risk.READ, "It changes nothing.")
 
 
@@ -140,7 +142,8 @@ async def _run(tool: Tool[Any], call: ToolCall, args: msgspec.Struct, emit: Emit
         outcome = await tool.run(args, say)
     except HermesError as error:
         return Outcome(str(error), is_error=True)
-    except Exception as error:  # noqa: BLE001 - a tool's bug is the model's to work around
+    except Exception as error:
+        LOG.exception("The tool %s failed", call.name)
         return Outcome(f"{call.name} crashed: {error!r}", is_error=True)
     return outcome if isinstance(outcome, Outcome) else Outcome(outcome)
 

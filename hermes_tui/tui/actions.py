@@ -12,7 +12,6 @@ import anyio.to_thread
 from textual.app import SuspendNotSupported
 
 from hermes_tui.core.errors import ConfigError, NotFoundError
-from hermes_tui.safety.modes import MODES
 from hermes_tui.tui.access import app_of
 from hermes_tui.tui.ports import Runtime
 from hermes_tui.tui.registry import key_name, palette_commands
@@ -142,6 +141,8 @@ async def pick_theme(chat: "ChatScreen", argument: str) -> None:
 
 async def cycle_mode(chat: "ChatScreen", _argument: str) -> None:
     """Next looser mode; from the loosest back to the strictest."""
+    from hermes_tui.safety.modes import MODES
+
     runtime = runtime_of(chat)
     runtime.mode = MODES[(MODES.index(runtime.mode) + 1) % len(MODES)]
 

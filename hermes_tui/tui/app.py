@@ -11,11 +11,11 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from functools import partial
 from time import monotonic
+from typing import TYPE_CHECKING
 
 import anyio
 from textual.app import App
 
-from hermes_tui.agent.session import Session
 from hermes_tui.core.errors import HermesError
 from hermes_tui.core.ports import Human
 from hermes_tui.tui import terminal_guard
@@ -23,6 +23,9 @@ from hermes_tui.tui.human import TuiHuman
 from hermes_tui.tui.ports import Runtime
 from hermes_tui.tui.screens.chat import ChatScreen
 from hermes_tui.tui.themes import DEFAULT, THEMES, VARIABLES
+
+if TYPE_CHECKING:
+    from hermes_tui.agent.session import Session
 
 OpenRuntime = Callable[[Human], AbstractAsyncContextManager[Runtime]]
 
@@ -127,7 +130,7 @@ class HermesApp(App[int]):
         if not self.is_headless:
             _settle_memory()
 
-    async def _session(self, runtime: Runtime) -> Session:
+    async def _session(self, runtime: Runtime) -> "Session":
         latest = await runtime.latest_session() if self._continues else None
         wanted = self._resume or (latest.id if latest else None)
         return await (runtime.resume(wanted) if wanted else runtime.new_session())

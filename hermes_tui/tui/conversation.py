@@ -1,11 +1,14 @@
 """The session on the screen and the turns run in it, without any widget."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import anyio
 
-from hermes_tui.agent.session import Session, Turn
 from hermes_tui.core.events import Event, MessageAdded, StopReason, TurnFinished
+
+if TYPE_CHECKING:
+    from hermes_tui.agent.session import Session, Turn
 
 
 class Conversation:
@@ -56,7 +59,7 @@ class Conversation:
         """Wait until nothing runs."""
         await self._idle.wait()
 
-    async def _answer(self, session: Session, prompt: str) -> StopReason:
+    async def _answer(self, session: "Session", prompt: str) -> StopReason:
         stop: StopReason = "error"
         self._is_interrupted = False
         try:

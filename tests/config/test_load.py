@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hermes_tui.config.load import Loaded, load_config, load_layers, read_settings, value_at
 from hermes_tui.config.paths import Paths
 from hermes_tui.config.schema import Config, Mode
-from hermes_tui.config.yaml_tree import MAX_NODES
+from hermes_tui.config.yaml_reader import MAX_NODES
 from hermes_tui.core.errors import ConfigError
 from hermes_tui.safety.modes import MODES
 

@@ -9,14 +9,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hermes_tui.config.yaml_tree import (
-    MAX_BYTES,
-    Scalar,
-    parse_tree,
-    plain,
-    read_tree,
-    scalar_value,
-)
+from hermes_tui.config.yaml_reader import MAX_BYTES, parse_tree, read_tree
+from hermes_tui.config.yaml_tree import Scalar, plain, scalar_value
 from hermes_tui.core.errors import ConfigError
 
 

@@ -21,7 +21,8 @@ import sys
 from rich.text import Text
 from textual.app import App
 from textual.content import Content
-from textual.widgets import Header, Label, Log, Markdown, OptionList, RichLog, Static, TextArea, Tree
+from textual.widgets import Header, Label, Log, Markdown, OptionList, RichLog, Static
+from textual.widgets import TextArea, Tree
 from hermes_tui.tui import terminal_guard
 
 HOSTILE = (

@@ -1,6 +1,6 @@
 """Syntax colours, from Pygments, which is imported when the first code block is drawn."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -13,8 +13,8 @@ from hermes_tui.tui.render.wrap import Line, expand_tabs, fold, strip_of
 if TYPE_CHECKING:
     from pygments.lexer import Lexer
 
-Highlight = Callable[[str, str, Palette], list[Line]]
-"""(code, language, palette) to one line per line of code."""
+CodeBlock = Callable[[str, str, int, Palette], list[Line]]
+"""(code, language, width, palette) to the rows of a block, the width of each exact."""
 
 MAX_LINES = 400
 MAX_CHARACTERS = 32_000
@@ -46,14 +46,51 @@ _ROLES = (
 )
 
 
-def plain(code: str, language: str, palette: Palette) -> list[Line]:
-    """The code without colours; as many lines of the same text as `highlight` gives."""
-    del language
+def plain(code: str, language: str, width: int, palette: Palette) -> list[Line]:
+    """The block without colours; the same rows of the same text as `highlighted` gives."""
+    return [*_label(language, width, palette), *_rows(_uncoloured(code, palette), width, palette)]
+
+
+def highlighted(code: str, language: str, width: int, palette: Palette) -> list[Line]:
+    """The block in colours, or plain when the language is unknown or the code is too long."""
+    return [
+        *_label(language, width, palette),
+        *_rows(_coloured(code, language, palette), width, palette),
+    ]
+
+
+class GrowingCode:
+    """Draws one block that only ever grows: its last lines anew, the same rows for the others."""
+
+    def __init__(self) -> None:
+        self._drawn_as: tuple[str, int, Palette] | None = None
+        self._source: list[str] = []
+        self._label: list[Line] = []
+        self._rows: list[list[Line]] = []
+        """The rows of each line of code."""
+
+    def __call__(self, code: str, language: str, width: int, palette: Palette) -> list[Line]:
+        source = code.split("\n")
+        if self._drawn_as != (language, width, palette):
+            self._drawn_as = language, width, palette
+            self._source, self._rows = [], []
+            self._label = _label(language, width, palette)
+        kept = min(len(self._rows), len(source)) - CONTEXT_LINES
+        if kept <= 0 or source[:kept] != self._source[:kept]:
+            kept = 0
+        tail = "\n".join(source[kept:])
+        is_long = len(source) > MAX_LINES
+        lines = _uncoloured(tail, palette) if is_long else _coloured(tail, language, palette)
+        self._rows[kept:] = (_rows([line], width, palette) for line in lines)
+        self._source = source
+        return [*self._label, *(row for rows in self._rows for row in rows)]
+
+
+def _uncoloured(code: str, palette: Palette) -> list[Line]:
     return [[Segment(expand_tabs(line), palette.code)] for line in code.split("\n")]
 
 
-def highlight(code: str, language: str, palette: Palette) -> list[Line]:
-    """The code in colours, or plain when the language is unknown or the block is too long."""
+def _coloured(code: str, language: str, palette: Palette) -> list[Line]:
     lines = [expand_tabs(line) for line in code.split("\n")]
     if (
         not language
@@ -62,43 +99,26 @@ def highlight(code: str, language: str, palette: Palette) -> list[Line]:
         or max(map(len, lines)) > MAX_LINE
         or (lexer := _lexer(language)) is None
     ):
-        return plain(code, language, palette)
+        return _uncoloured(code, palette)
     return _lexed(lines, lexer, palette)
 
 
-class GrowingCode:
-    """A `Highlight` for one block that only ever grows: lexes its last lines, keeps the others."""
-
-    def __init__(self) -> None:
-        self._source: list[str] = []
-        self._lines: list[Line] = []
-        self._language = ""
-        self._palette: Palette | None = None
-
-    def __call__(self, code: str, language: str, palette: Palette) -> list[Line]:
-        source = code.split("\n")
-        if (language, palette) != (self._language, self._palette):
-            self._language, self._palette, self._lines, self._source = language, palette, [], []
-        kept = min(len(self._lines), len(source)) - CONTEXT_LINES
-        if kept <= 0 or source[:kept] != self._source[:kept]:
-            kept = 0
-        fresh = source[kept:] if len(source) <= MAX_LINES else []
-        drawn = highlight if fresh else plain
-        self._lines[kept:] = drawn("\n".join(source[kept:]), language, palette)
-        self._source = source
-        return list(self._lines)
+def _label(language: str, width: int, palette: Palette) -> list[Line]:
+    """The row above the code that names the language."""
+    if not language:
+        return []
+    return [_row([Segment(f"{language} ".rjust(width), palette.faint)], width, palette.code)]
 
 
-def code_block(lines: list[Line], language: str, width: int, palette: Palette) -> list[Line]:
-    """Code on a tinted ground of full width, its language named above it."""
-    ground = palette.code
-    label = f"{language} " if language else ""
-    block = [_row([Segment(label.rjust(width), palette.faint)], width, ground)] if label else []
+def _rows(lines: Iterable[Line], width: int, palette: Palette) -> list[Line]:
+    """Code on a tinted ground of full width."""
     indent = " " if width > 8 else ""
-    for line in lines:
-        folded = fold(line, max(1, width - 2 * len(indent)))
-        block += (_row([Segment(indent, ground), *part], width, ground) for part in folded)
-    return block
+    ground = palette.code
+    return [
+        _row([Segment(indent, ground), *part], width, ground)
+        for line in lines
+        for part in fold(line, max(1, width - 2 * len(indent)))
+    ]
 
 
 def _row(line: Line, width: int, ground: Style) -> Line:

@@ -16,7 +16,7 @@ from rich.style import Style
 from textual.strip import Strip
 
 from hermes_tui.safety.terminal_text import visible, visible_line
-from hermes_tui.tui.render.code import GrowingCode, Highlight, code_block, highlight
+from hermes_tui.tui.render.code import CONTEXT_LINES, CodeBlock, GrowingCode, highlighted
 from hermes_tui.tui.render.inline import inline_runs
 from hermes_tui.tui.render.palette import Palette
 from hermes_tui.tui.render.table import Align, Table, table_lines
@@ -69,19 +69,23 @@ class Piece(Struct, frozen=True):
     """Its first line in the source it was parsed from, from 0."""
     kind: str
     place: Place
-    lines: Callable[[Highlight], list[Line]]
+    lines: Callable[[CodeBlock], list[Line]]
 
-    def strips(self, width: int, colours: Highlight) -> list[Strip]:
-        drawn = [strip_of(line, width) for line in self.lines(colours)]
-        return [Strip.blank(width), *drawn] if _has_gap(self.place, self.kind) else drawn
+    def strips(self, width: int, code: CodeBlock) -> list[Strip]:
+        return [strip_of(line, width) for line in self.spaced(code)]
+
+    def spaced(self, code: CodeBlock) -> list[Line]:
+        """Its lines, after an empty one where one belongs."""
+        lines = self.lines(code)
+        return [[], *lines] if _has_gap(self.place, self.kind) else lines
 
 
 def render_markdown(
-    text: str, width: int, palette: Palette, *, colours: Highlight = highlight
+    text: str, width: int, palette: Palette, *, code: CodeBlock = highlighted
 ) -> list[Strip]:
     """`text` as strips of exactly `width` cells. Untrusted text is made visible here."""
     pieces = _pieces(visible(text), Place(), width, palette)
-    return [strip for piece in pieces for strip in piece.strips(width, colours)]
+    return [strip for piece in pieces for strip in piece.strips(width, code)]
 
 
 class MarkdownStream:
@@ -101,6 +105,8 @@ class MarkdownStream:
         self._tail = text
         self._place = Place()
         self._code = GrowingCode()
+        self._last_lines: list[Line] = []
+        self._last_strips: list[Strip] = []
         self._is_closed = False
 
     def append(self, text: str) -> None:
@@ -116,6 +122,7 @@ class MarkdownStream:
         if (width, palette) != (self._width, self._palette):
             self._width, self._palette = width, palette
             self._frozen, self._tail, self._place = [], self.text, Place()
+            self._last_lines, self._last_strips = [], []
         self.changed_from = len(self._frozen)
         pieces = self._pieces()
         if not pieces:
@@ -123,17 +130,35 @@ class MarkdownStream:
         *finished, last = pieces
         if finished and self._is_settled(last):
             for piece in finished:
-                self._frozen += piece.strips(width, highlight)
+                self._frozen += piece.strips(width, highlighted)
             self._tail, self._place, self._code = (
                 _from_line(self._tail, last.start),
                 last.place,
                 GrowingCode(),
             )
             finished = []
+            self._last_lines, self._last_strips = [], []
         drawn = list(self._frozen)
         for piece in finished:
-            drawn += piece.strips(width, highlight)
-        return drawn + last.strips(width, highlight if self._is_closed else self._code)
+            drawn += piece.strips(width, highlighted)
+        lines = last.spaced(highlighted if self._is_closed else self._code)
+        kept = self._count_same(lines)
+        if len(drawn) == self.changed_from:
+            self.changed_from += kept
+        self._last_strips[kept:] = (strip_of(line, width) for line in lines[kept:])
+        self._last_lines = lines
+        return drawn + self._last_strips
+
+    def _count_same(self, lines: list[Line]) -> int:
+        """How many lines at the start are the very ones drawn last time: those of an open fence."""
+        if len(lines) < CONTEXT_LINES:
+            return 0
+        same = 1 if lines[:1] == [[]] == self._last_lines[:1] else 0
+        for old, new in zip(self._last_lines[same:], lines[same:], strict=False):
+            if old is not new:
+                break
+            same += 1
+        return same
 
     def _pieces(self) -> list[Piece]:
         assert self._palette is not None
@@ -206,14 +231,14 @@ def _tree(tokens: Sequence["Token"]) -> list[Node]:
 class _Drawing:
     """Blocks of one source text into lines."""
 
-    def __init__(self, source: list[str], palette: Palette, colours: Highlight = highlight) -> None:
+    def __init__(self, source: list[str], palette: Palette, code: CodeBlock = highlighted) -> None:
         self._source = source
         self._palette = palette
-        self._colours = colours
+        self._draw_code = code
 
-    def later(self, node: Node, place: Place, width: int) -> Callable[[Highlight], list[Line]]:
-        def lines(colours: Highlight) -> list[Line]:
-            drawing = _Drawing(self._source, self._palette, colours)
+    def later(self, node: Node, place: Place, width: int) -> Callable[[CodeBlock], list[Line]]:
+        def lines(code: CodeBlock) -> list[Line]:
+            drawing = _Drawing(self._source, self._palette, code)
             if node.kind == "list_item":
                 return drawing.item(node, place.number, width, depth=0)
             return drawing.block(node, width, depth=0)
@@ -303,9 +328,7 @@ class _Drawing:
     def _code(self, node: Node, width: int) -> list[Line]:
         language = visible_line(node.token.info, limit=40).split(" ")[0]
         code = visible(node.token.content).removesuffix("\n")
-        return code_block(
-            self._colours(code, language, self._palette), language, width, self._palette
-        )
+        return self._draw_code(code, language, width, self._palette)
 
     def _quote(self, node: Node, width: int, depth: int) -> list[Line]:
         if width - 2 < LEAST_WIDTH:

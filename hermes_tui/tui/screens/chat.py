@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 from time import monotonic
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import anyio.to_thread
 from textual.app import ComposeResult
@@ -12,7 +12,6 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.screen import Screen
 
-from hermes_tui.agent.session import Session
 from hermes_tui.core.errors import HermesError
 from hermes_tui.core.events import Event, MessageAdded, TextDelta, TurnFinished
 from hermes_tui.tui.actions import ACTIONS
@@ -37,6 +36,9 @@ from hermes_tui.tui.widgets.hints import Hints
 from hermes_tui.tui.widgets.prompt import Prompt
 from hermes_tui.tui.widgets.queue import QueueList
 from hermes_tui.tui.widgets.status import StatusBar
+
+if TYPE_CHECKING:
+    from hermes_tui.agent.session import Session
 
 FLASH_SECONDS = 2.5
 ESC_SECONDS = 2.0
@@ -101,7 +103,7 @@ class ChatScreen(Screen[None]):
         self.set_interval(TICK_SECONDS, self._tick)
         self.show_state()
 
-    async def attach(self, runtime: Runtime, session: Session) -> None:
+    async def attach(self, runtime: Runtime, session: "Session") -> None:
         """The runtime is there: show it, and send what was typed before."""
         self.runtime = runtime
         self._hints.keymap = dict(runtime.config.tui.keys)
@@ -114,7 +116,7 @@ class ChatScreen(Screen[None]):
         if early:
             self.submit(early)
 
-    def open_session(self, session: Session) -> None:
+    def open_session(self, session: "Session") -> None:
         """Show another session; the one before stays stored."""
         self.conversation.session = session
         self.presenter.start_over(session.history)

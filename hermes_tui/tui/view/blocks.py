@@ -12,7 +12,7 @@ from textual.strip import Strip
 
 from hermes_tui.core.events import NoticeLevel
 from hermes_tui.safety.terminal_text import visible, visible_line
-from hermes_tui.tui.render.code import Highlight, highlight
+from hermes_tui.tui.render.code import CodeBlock, highlighted
 from hermes_tui.tui.render.markdown import MarkdownStream, render_markdown
 from hermes_tui.tui.render.palette import Palette
 from hermes_tui.tui.render.wrap import Line, expand_tabs, strip_of, truncate, wrap
@@ -35,7 +35,7 @@ class Drawing(Struct, frozen=True):
 
     width: int
     palette: Palette
-    colours: Highlight = highlight
+    code: CodeBlock = highlighted
     tick: int = 0
     """Counts up while something runs; turns the spinner."""
 
@@ -149,7 +149,7 @@ class AnswerBlock(Block):
         if self._stream is None:
             self.changed_from = 0
             text, room = self._text, drawing.room
-            drawn = render_markdown(text, room, drawing.palette, colours=drawing.colours)
+            drawn = render_markdown(text, room, drawing.palette, code=drawing.code)
             return [_framed(strip, drawing.width) for strip in drawn]
         strips = self._stream.strips(drawing.room, drawing.palette)
         is_same = self._drawn_as is not None and self._drawn_as.width == drawing.width

@@ -119,7 +119,7 @@ class Page:
         height = self.layout.known(index)
         if height is None and self.drawing is not None:
             self.drawn += 1
-            height = len(self.blocks[index].strips(replace(self.drawing, colours=plain)))
+            height = len(self.blocks[index].strips(replace(self.drawing, code=plain)))
             self.layout.measure(index, height)
         return height or 0
 

@@ -32,7 +32,7 @@ def test_every_line_has_exactly_the_width_and_nothing_a_terminal_obeys(
 @given(st.one_of(MARKDOWN, AWKWARD), WIDTHS)
 def test_colours_never_change_the_text_or_the_height(source: str, width: int) -> None:
     coloured = render_markdown(source, width, DEFAULT)
-    measured = render_markdown(source, width, DEFAULT, colours=plain)
+    measured = render_markdown(source, width, DEFAULT, code=plain)
     assert [strip.text for strip in coloured] == [strip.text for strip in measured]
 
 
