@@ -31,7 +31,7 @@ class Approvals:
         self._granted: set[tuple[str, str, str, str]] = set()
 
     async def __call__(
-        self, call: ToolCall, action: str, assessment: Assessment, emit: Emit
+        self, call: ToolCall, action: str, assessment: Assessment, place: str, emit: Emit
     ) -> None:
         """Return if the call may run.
 
@@ -40,7 +40,8 @@ class Approvals:
         """
         mode = self._mode()
         environment = self._environment()
-        grant = (call.name, assessment.scope, environment.name, environment.cwd)
+        place = place or environment.name
+        grant = (call.name, assessment.scope, place, environment.cwd)
         match decide(mode, assessment.risk):
             case "allow":
                 return
@@ -56,7 +57,7 @@ class Approvals:
             case "ask":
                 pass
         request = ApprovalRequest(
-            call, action, assessment.reason, environment.name, environment.cwd, assessment.scope
+            call, action, assessment.reason, place, environment.cwd, assessment.scope
         )
         await emit(ApprovalPending(request))
         approval = await self._human.approve(request)
@@ -79,6 +80,12 @@ class Approvals:
 
 class Nobody:
     """A `Human` for when nobody is there: refuses, and says how to allow."""
+
+    async def tell(self, text: str) -> None:
+        del text
+
+    async def secret(self, question: str) -> str:
+        raise RefusedError(f"Nobody is there to answer: {question}")
 
     async def approve(self, request: ApprovalRequest) -> Approval:
         del request

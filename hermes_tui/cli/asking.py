@@ -5,12 +5,26 @@ from collections.abc import Sequence
 
 import anyio.to_thread
 
+from hermes_tui.core.errors import RefusedError
 from hermes_tui.core.events import Approval, ApprovalRequest
 from hermes_tui.safety.terminal_text import visible
 
 
 class TerminalHuman:
     """Asks on stderr and reads the answer from stdin. Anything but a clear yes is a no."""
+
+    async def tell(self, text: str) -> None:
+        sys.stderr.write(visible(text) + "\n")
+
+    async def secret(self, question: str) -> str:
+        from getpass import getpass
+
+        def ask() -> str:
+            return getpass(f"{visible(question)} ", stream=sys.stderr)
+
+        if answer := await anyio.to_thread.run_sync(ask, abandon_on_cancel=True):
+            return answer
+        raise RefusedError("Nothing was typed.", hint="Try again and type it.")
 
     async def approve(self, request: ApprovalRequest) -> Approval:
         choices = "y = once, s = this session, anything else = no" if request.scope else "y = once"

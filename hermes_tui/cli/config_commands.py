@@ -182,7 +182,7 @@ def _unknown_environments(loaded: Loaded) -> list[HermesError]:
     kinds, choices = environment_kinds(), environment_choices(config)
     wanted = [(("terminal", "backend"), config.terminal.backend.partition(":")[0], choices)]
     wanted += [
-        (("environments", name, "backend"), place.backend, kinds)
+        (("environments", name, "backend"), str(place.get("backend", "")), kinds)
         for name, place in config.environments.items()
     ]
     return [

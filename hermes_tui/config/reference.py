@@ -37,7 +37,9 @@ def entries() -> tuple[Entry, ...]:
 
 def _default_and_meaning(key: Key) -> tuple[str, str]:
     # The last field on the way: for `tui.keys.<name>` that is `keys`.
-    depth = len(key) if section_of(type_at(key[:-1])) else len(key) - 1
+    depth = len(key)
+    while depth > 1 and not section_of(type_at(key[: depth - 1])):
+        depth -= 1
     section = section_of(type_at(key[: depth - 1])) or Config
     field = fields_of(section)[key[depth - 1]]
     meaning = _docstrings()[section.__name__][field.encode_name]

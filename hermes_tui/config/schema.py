@@ -58,15 +58,16 @@ class TerminalConfig(Section, frozen=True):
     """How long a command may run when the model names no limit."""
     pass_env: list[Name] = []
     """Environment variables commands may see besides the harmless ones (`PATH`, `HOME`, …)."""
-
-
-class EnvironmentConfig(Section, frozen=True):
-    """A named place where commands run."""
-
-    backend: Name
-    """Its kind: `local` or the name of an installed plug-in."""
-    options: dict[str, Any] = {}
-    """What that kind wants to know, e.g. a host or an image."""
+    docker: dict[str, Any] = {}
+    """What every docker environment starts from: `image`, `network`, `mounts`, `memory` and the like."""
+    ssh: dict[str, Any] = {}
+    """What every ssh environment starts from: `user`, `identity_file`, `known_hosts` and the like."""
+    singularity: dict[str, Any] = {}
+    """What every singularity environment starts from: `image`, `mounts`, `env` and the like."""
+    modal: dict[str, Any] = {}
+    """What every modal environment starts from: `image`, `cpus`, `memory` and the like."""
+    daytona: dict[str, Any] = {}
+    """What every daytona environment starts from: `image`, `cpus`, `memory` and the like."""
 
 
 class AgentConfig(Section, frozen=True):
@@ -126,7 +127,9 @@ class Config(Section, frozen=True):
     models: ModelsConfig = ModelsConfig()
     providers: dict[str, ProviderConfig] = {}
     terminal: TerminalConfig = TerminalConfig()
-    environments: dict[str, EnvironmentConfig] = {}
+    environments: dict[str, dict[str, Any]] = {}
+    """Named places where commands run: `{prod: {backend: ssh, host: box}}` makes `--env prod`. What
+    a kind wants to know stands beside `backend`; the rest comes from `terminal.<backend>`."""
     agent: AgentConfig = AgentConfig()
     tools: ToolsConfig = ToolsConfig()
     tui: TuiConfig = TuiConfig()

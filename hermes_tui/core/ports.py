@@ -103,6 +103,18 @@ class Tools(Protocol):
 class Human(Protocol):
     """Whoever answers for the user: a dialog, a chat reply, or a fixed policy."""
 
+    async def tell(self, text: str) -> None:
+        """Show a passing line, e.g. how far an image is pulled; it is not kept."""
+        ...
+
+    async def secret(self, question: str) -> str:
+        """A password or passphrase, typed hidden; never stored or logged.
+
+        Raises:
+            RefusedError: nobody is there, or they would not say.
+        """
+        ...
+
     async def approve(self, request: ApprovalRequest) -> Approval: ...
 
     async def ask(self, question: str, choices: Sequence[str] = ()) -> str:

@@ -26,8 +26,9 @@ from hermes_tui.core.ports import Human, Model, Prefix
 from hermes_tui.memory.files import MemoryFile, MemoryFiles
 from hermes_tui.models.reasoning import Level
 from hermes_tui.models.retry import close_model
-from hermes_tui.runtime.environments import build_environment
+from hermes_tui.runtime.environments import environment_choices, kind_of
 from hermes_tui.runtime.models import ModelChoice, build_model, model_choices, warm_up
+from hermes_tui.runtime.places import Places
 from hermes_tui.runtime.toolbox import toolbox
 from hermes_tui.safety.modes import Mode
 from hermes_tui.skills.library import SkillEntry, list_skills
@@ -50,6 +51,14 @@ class Overrides(Struct, frozen=True, kw_only=True):
     reasoning: Level | None = None
     record: str | None = None
     """A file to record the model's replies to."""
+
+
+class EnvironmentChoice(Struct, frozen=True):
+    """An environment one may switch to."""
+
+    name: str
+    kind: str
+    is_current: bool
 
 
 class Runtime:
@@ -170,13 +179,15 @@ class Runtime:
             ConfigError: there is no such environment.
             EnvironmentUnavailableError: it cannot serve; nothing has changed.
         """
-        environment = build_environment(
-            name, config=self.config, paths=self.paths, cwd=Path(self.environment.cwd)
-        )
-        await environment.open()
-        self._closing.push_async_callback(environment.close)
-        self._workplace.environment = environment
+        self._workplace.environment = await self._workplace.at(name)
         await self._renew_prefix(session)
+
+    def environment_choices(self) -> list[EnvironmentChoice]:
+        """Environments one may switch to."""
+        return [
+            EnvironmentChoice(name, kind_of(name, self.config), name == self.environment.name)
+            for name in environment_choices(self.config)
+        ]
 
     def model_choices(self) -> list[ModelChoice]:
         """Models one may switch to, those that can answer now first."""
@@ -308,18 +319,17 @@ async def open_runtime(
     secrets = load_secrets(paths, os.environ, config)
     log_to(paths.logs_dir, level=config.logging.level, redact=secrets.redact)
     async with AsyncExitStack() as stack:
-        environment = build_environment(
-            overrides.environment or config.terminal.backend, config=config, paths=paths, cwd=cwd
+        places = await stack.enter_async_context(
+            Places.opened(config=config, paths=paths, cwd=cwd, human=human)
         )
-        await environment.open()
-        stack.push_async_callback(environment.close)
+        environment = await places.open(overrides.environment or config.terminal.backend)
         store = await stack.enter_async_context(Store.open(paths.database))
         yield Runtime(
             paths=paths,
             config=config,
             secrets=secrets,
             store=store,
-            workplace=Workplace(environment, home=str(Path.home())),
+            workplace=Workplace(environment, home=str(Path.home()), open_other=places.open),
             human=human,
             source=source,
             overrides=overrides,

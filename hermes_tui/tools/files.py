@@ -79,17 +79,17 @@ def file_tools(
     return (
         Tool(
             "read_file", ReadFileArgs, read,
-            assess=assess_read, parallel_safe=True, where=lambda: workplace.name,
+            assess=assess_read, parallel_safe=True, where=lambda _: workplace.name,
             describe=lambda args: f"read {args.path}",
         ),
         Tool(
             "write_file", WriteFileArgs, write,
-            assess=lambda args: workplace.assess_write(args.path), where=lambda: workplace.name,
+            assess=lambda args: workplace.assess_write(args.path), where=lambda _: workplace.name,
             describe=lambda args: f"write {args.path}\n\n{args.content}",
         ),
         Tool(
             "edit_file", EditFileArgs, edit,
-            assess=lambda args: workplace.assess_write(args.path), where=lambda: workplace.name,
+            assess=lambda args: workplace.assess_write(args.path), where=lambda _: workplace.name,
             describe=lambda args: f"edit {args.path}\n\n{_sketch(args)}",
         ),
     )  # fmt: skip

@@ -35,14 +35,14 @@ class Say(Protocol):
 
 
 class Gate(Protocol):
-    """Decides whether a call may run.
+    """Decides whether a call may run; `place` names the environment it would run in.
 
     Raises:
         RefusedError: it may not; the message is for the model.
     """
 
     async def __call__(
-        self, call: ToolCall, action: str, assessment: Assessment, emit: Emit
+        self, call: ToolCall, action: str, assessment: Assessment, place: str, emit: Emit
     ) -> None: ...
 
 
@@ -62,7 +62,7 @@ class Tool(Generic[Args]):
         assess: Callable[[Args], Assessment] = lambda _: HARMLESS,
         describe: Callable[[Args], str] | None = None,
         parallel_safe: bool = False,
-        where: Callable[[], str] = lambda: "",
+        where: Callable[[Args], str] = lambda _: "",
     ) -> None:
         """Describe a tool.
 
@@ -71,7 +71,7 @@ class Tool(Generic[Args]):
             assess: How dangerous a call with these arguments is.
             describe: What a call would do, in full, for the approval dialog.
             parallel_safe: Whether calls may run beside others.
-            where: Names the environment the tool works in; empty for none.
+            where: Names the environment a call works in; empty for none.
         """
         self.name = name
         self.args = args
@@ -110,8 +110,9 @@ class ToolSet:
                 outcome = Outcome(f"There is no tool {call.name!r}. Tools: {self._names}.", True)
             else:
                 args = _decode(call, tool.args)
-                await self._gate(call, _action(tool, call, args), tool.assess(args), emit)
-                await emit(ToolStarted(call, tool.where()))
+                place = tool.where(args)
+                await self._gate(call, _action(tool, call, args), tool.assess(args), place, emit)
+                await emit(ToolStarted(call, place))
                 started = time.monotonic()
                 return await self._finish(call, await _run(tool, call, args, emit), started, emit)
         except RefusedError as error:

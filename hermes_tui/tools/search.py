@@ -77,7 +77,7 @@ def search_files_tool(workplace: Workplace) -> Tool[SearchFilesArgs]:
     return Tool(
         "search_files", SearchFilesArgs, run,
         assess=lambda args: workplace.assess_read(args.path),
-        parallel_safe=True, where=lambda: workplace.name,
+        parallel_safe=True, where=lambda _: workplace.name,
     )  # fmt: skip
 
 
@@ -102,7 +102,7 @@ def list_files_tool(workplace: Workplace) -> Tool[ListFilesArgs]:
     return Tool(
         "list_files", ListFilesArgs, run,
         assess=lambda args: workplace.assess_read(args.path),
-        parallel_safe=True, where=lambda: workplace.name,
+        parallel_safe=True, where=lambda _: workplace.name,
     )  # fmt: skip
 
 

@@ -6,8 +6,9 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from hermes_tui.core.environment import CommandResult, Ended, Job, JobStatus
-from hermes_tui.core.errors import ToolError
+from hermes_tui.core.environment import CommandResult, Ended, Environment, Job, JobStatus
+from hermes_tui.core.errors import HermesError, ToolError
+from hermes_tui.core.tasks import task_group
 from hermes_tui.safety.risk import Assessment, Risk, assess_command
 from hermes_tui.tools.output import OutputShelf
 from hermes_tui.tools.registry import HARMLESS, Outcome, Say, Tool
@@ -24,6 +25,13 @@ class TerminalArgs(Struct, frozen=True):
     command: str
     timeout: Annotated[int, Meta(ge=1, description="seconds; default 120")] | None = None
     background: bool = False
+    env: Annotated[
+        str, Meta(description="run in this environment instead; several with commas")
+    ] = ""
+
+    @property
+    def places(self) -> list[str]:
+        return [name for part in self.env.split(",") if (name := part.strip())]
 
 
 class ProcessArgs(Struct, frozen=True):
@@ -39,32 +47,72 @@ class ProcessArgs(Struct, frozen=True):
 def terminal_tool(
     workplace: Workplace, shelf: OutputShelf, *, timeout_seconds: int
 ) -> Tool[TerminalArgs]:
-    async def run(args: TerminalArgs, say: Say) -> Outcome:
+    return Tool(
+        "terminal",
+        TerminalArgs,
+        _Terminal(workplace, shelf, timeout_seconds=timeout_seconds).run,
+        assess=lambda args: assess_command(args.command),
+        describe=lambda args: args.command,
+        where=lambda args: ", ".join(args.places) or workplace.name,
+    )
+
+
+class _Terminal:
+    """Runs commands in the current environment, another one, or several at the same time."""
+
+    def __init__(self, workplace: Workplace, shelf: OutputShelf, *, timeout_seconds: int) -> None:
+        self._workplace = workplace
+        self._shelf = shelf
+        self._timeout_seconds = timeout_seconds
+
+    async def run(self, args: TerminalArgs, say: Say) -> Outcome:
         if not args.command.strip():
             raise ToolError("The command is empty.", hint="Give a command to run.")
+        if len(args.places) > 1:
+            return await self._run_on_several(args, say)
+        environment = await self._workplace.at(args.places[0] if args.places else "")
         if args.background:
-            job = await workplace.environment.start(args.command)
+            job = await environment.start(args.command)
             return Outcome(f"Started in the background as {job.id}. Use `process` to follow it.")
+        return await self._run_in(environment, args, say)
+
+    async def _run_in(self, environment: Environment, args: TerminalArgs, say: Say) -> Outcome:
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
         async def show(chunk: bytes) -> None:
             if text := decoder.decode(chunk):
                 await say(text)
 
-        before = workplace.environment.cwd
-        timeout = min(args.timeout or timeout_seconds, MAX_TIMEOUT_SECONDS)
-        result = await workplace.environment.run(args.command, timeout=timeout, on_output=show)
+        before = environment.cwd
+        timeout = min(args.timeout or self._timeout_seconds, MAX_TIMEOUT_SECONDS)
+        result = await environment.run(args.command, timeout=timeout, on_output=show)
         moved = result.cwd if result.cwd != before else ""
-        return _told(result, shelf, timeout=timeout, moved=moved)
+        return _told(result, self._shelf, timeout=timeout, moved=moved)
 
-    return Tool(
-        "terminal",
-        TerminalArgs,
-        run,
-        assess=lambda args: assess_command(args.command),
-        describe=lambda args: args.command,
-        where=lambda: workplace.name,
-    )
+    async def _run_on_several(self, args: TerminalArgs, say: Say) -> Outcome:
+        """The command in each place at once; one that fails does not stop the others."""
+        if args.background:
+            raise ToolError(
+                "A background command runs in one environment.", hint="Start it in each by itself."
+            )
+        outcomes: dict[str, Outcome] = {}
+
+        async def one(place: str) -> None:
+            async def labelled(chunk: str) -> None:
+                await say("".join(f"{place}: {line}" for line in chunk.splitlines(keepends=True)))
+
+            try:
+                outcomes[place] = await self._run_in(
+                    await self._workplace.at(place), args, labelled
+                )
+            except HermesError as error:
+                outcomes[place] = Outcome(str(error), is_error=True)
+
+        async with task_group() as tasks:
+            for place in args.places:
+                tasks.start_soon(one, place)
+        told = "\n\n".join(f"## {place}\n{outcomes[place].content}" for place in args.places)
+        return Outcome(told, is_error=any(outcome.is_error for outcome in outcomes.values()))
 
 
 def _told(result: CommandResult, shelf: OutputShelf, *, timeout: float, moved: str) -> Outcome:
@@ -113,7 +161,7 @@ def process_tool(workplace: Workplace) -> Tool[ProcessArgs]:
         recent = (await job.tail(limit)).decode("utf-8", "replace").rstrip("\n")
         return f"{_line(await job.status())}\n{recent}".rstrip("\n")
 
-    return Tool("process", ProcessArgs, run, assess=_assess_process, where=lambda: workplace.name)
+    return Tool("process", ProcessArgs, run, assess=_assess_process, where=lambda _: workplace.name)
 
 
 def _assess_process(args: ProcessArgs) -> Assessment:

@@ -1,23 +1,42 @@
 """The environment tools work in, which a person may switch while they do."""
 
 import shlex
+from collections.abc import Awaitable, Callable
 
 from hermes_tui.core.environment import CommandResult, Environment
 from hermes_tui.core.errors import ToolError
 from hermes_tui.safety.risk import Assessment, assess_read, assess_write
 
+Opener = Callable[[str], Awaitable[Environment]]
+
 
 class Workplace:
-    """Holds the current environment; every tool asks here rather than keeping its own."""
+    """Holds the current environment; every tool asks here rather than keeping its own.
 
-    def __init__(self, environment: Environment, *, home: str) -> None:
+    Others can be open beside it: a command may name where it is to run.
+    """
+
+    def __init__(self, environment: Environment, *, home: str, open_other: Opener) -> None:
+        """`open_other` opens an environment by name, once; it stays open until the end."""
         self.environment = environment
         self.home = home
         """The home directory credentials are looked for in."""
+        self._open_other = open_other
 
     @property
     def name(self) -> str:
         return self.environment.name
+
+    async def at(self, name: str) -> Environment:
+        """The environment called `name`, opened if it was not; the current one for an empty name.
+
+        Raises:
+            ConfigError: there is none of that name.
+            EnvironmentUnavailableError: it cannot serve.
+        """
+        if name in {"", self.environment.name}:
+            return self.environment
+        return await self._open_other(name)
 
     def assess_read(self, path: str) -> Assessment:
         return assess_read(path, cwd=self.environment.cwd, home=self.home)

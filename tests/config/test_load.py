@@ -53,11 +53,13 @@ def test_named_things_and_free_options(paths: Paths) -> None:
     config = load(
         paths,
         "providers:\n  my.own: {base_url: 'http://h:1/v1', headers: {X-Team: 12}}\n"
-        "environments: {box: {backend: ssh, options: {host: h, ports: [1], deep: {a: true}}}}\n",
+        "environments: {box: {backend: ssh, host: h, ports: [1], deep: {a: true}}}\n",
     ).config
     assert config.providers["my.own"].headers == {"X-Team": "12"}
-    assert config.environments["box"].options == {"host": "h", "ports": [1], "deep": {"a": True}}
-    assert value_at(config, ("environments", "box", "options", "host")) == "h"
+    assert config.environments["box"] == {
+        "backend": "ssh", "host": "h", "ports": [1], "deep": {"a": True},
+    }  # fmt: skip
+    assert value_at(config, ("environments", "box", "host")) == "h"
 
 
 @pytest.mark.parametrize(
@@ -81,7 +83,6 @@ def test_named_things_and_free_options(paths: Paths) -> None:
         ("tui:\n  show_reasoning: maybe", 2, "must be true or false", ""),
         ("terminal:\n  timeout_seconds: 0", 2, "a number of seconds above 0", ""),
         ("providers:\n  x:\n    base_url: host", 3, "begins with http:// or https://", ""),
-        ("environments:\n  box:\n    options: {}", 3, "'environments.box' needs a 'backend'", ""),
         ("model: a\nagent: {}\nmodel: b", 3, "'model' is set twice, first on line 1", "Keep"),
         ("providers:\n  x: {}\n  x: {}", 3, "'providers.x' is set twice", ""),
         ("models:\n  <<: {retries: 1}", 2, "'<<' is no name", ""),

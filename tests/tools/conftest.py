@@ -8,6 +8,7 @@ import pytest
 
 from hermes_tui.config.paths import Paths
 from hermes_tui.config.schema import Config
+from hermes_tui.core.environment import Environment
 from hermes_tui.core.errors import RefusedError
 from hermes_tui.core.events import Event
 from hermes_tui.core.messages import ToolCall, ToolResult
@@ -57,15 +58,25 @@ async def room(tmp_path: Path) -> AsyncGenerator[Room, None]:
     shelf = OutputShelf(tmp_path / "outputs", limit_chars=4_000)
     judged: list[Assessment] = []
 
-    async def gate(call: ToolCall, action: str, assessment: Assessment, emit: Emit) -> None:
+    async def gate(
+        call: ToolCall, action: str, assessment: Assessment, place: str, emit: Emit
+    ) -> None:
         judged.append(assessment)
         if "forbidden" in action:
             raise RefusedError("The test says no.")
 
+    async def other(name: str) -> Environment:
+        elsewhere = tmp_path / name
+        elsewhere.mkdir(exist_ok=True)
+        made = build_environment("local", config=Config(), paths=paths, cwd=elsewhere)
+        opened.append(made)
+        return made
+
+    opened: list[Environment] = [environment]
     human: Human = Absent()  # pyright: ignore[reportAssignmentType]
     async with Store.open(tmp_path / "hermes.db") as store:
         tools = toolbox(
-            workplace=Workplace(environment, home=str(tmp_path)),
+            workplace=Workplace(environment, home=str(tmp_path), open_other=other),
             shelf=shelf,
             search=store.search,
             memory=MemoryFiles(tmp_path / "memory"),
@@ -75,7 +86,8 @@ async def room(tmp_path: Path) -> AsyncGenerator[Room, None]:
         made = Room(folder, ToolSet(tools, gate=gate, shelf=shelf))
         made.judged = judged
         yield made
-    await environment.close()
+    for made in opened:
+        await made.close()
 
 
 Call = Callable[..., Awaitable[ToolResult]]

@@ -194,3 +194,14 @@ async def test_the_core_tools_leave_room_in_the_prompt(room: Room) -> None:
         for spec in room.tools.specs
     )
     assert schemas / 4 < 2_500
+
+
+async def test_a_command_can_run_elsewhere_and_in_several_places_at_once(room: Room) -> None:
+    result = await room.call("terminal", command="basename $PWD; exit 0", env="red, blue")
+    assert result.content == "## red\nred\n\n## blue\nblue"
+    alone = await room.call("terminal", command="basename $PWD", env="red")
+    assert alone.content == "red"
+    starts = [event for event in room.events if isinstance(event, ToolStarted)]
+    assert [event.environment for event in starts] == ["red, blue", "red"]
+    here = await room.call("terminal", command="basename $PWD")
+    assert here.content == "work"

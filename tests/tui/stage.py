@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from time import monotonic
 
 import anyio
 from textual.app import App
@@ -12,7 +13,7 @@ from textual.pilot import Pilot
 
 from hermes_tui.agent.session import Session
 from hermes_tui.config.schema import Config
-from hermes_tui.core.errors import NotFoundError
+from hermes_tui.core.errors import HermesError, NotFoundError
 from hermes_tui.core.events import (
     ApprovalPending,
     ApprovalRequest,
@@ -194,6 +195,7 @@ class StageRuntime:
             SkillEntry("arxiv-digest", "research", "Read papers", home / "c"),
         ]
         self.session: Session | None = None
+        self.memory_error: HermesError | None = None
         self.is_closed = False
 
     @property
@@ -239,6 +241,8 @@ class StageRuntime:
         ]
 
     def memory_files(self) -> list[MemoryFile]:
+        if self.memory_error is not None:
+            raise self.memory_error
         return self.memory
 
     def skills(self) -> list[SkillEntry]:
@@ -289,6 +293,19 @@ class Stage:
         with anyio.fail_after(seconds):
             while not predicate():  # noqa: ASYNC110 - what is awaited is a repaint
                 await anyio.sleep(0.01)
+
+    async def settled(self, seconds: float = 0.6) -> str:
+        """What is on the screen once it has stood still for `seconds`."""
+        frame, since = self.text, monotonic()
+
+        def is_still() -> bool:
+            nonlocal frame, since
+            if frame != self.text:
+                frame, since = self.text, monotonic()
+            return monotonic() - since >= seconds
+
+        await self.until(is_still)
+        return frame
 
     async def sees(self, text: str) -> None:
         """Wait until `text` stands on the screen."""

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import anyio
 
-from hermes_tui.core.errors import ModelUnavailableError
+from hermes_tui.core.errors import HermesError, ModelUnavailableError
 from hermes_tui.core.events import Notice
 from hermes_tui.core.messages import assistant, user
 from hermes_tui.models.scripted import calls, says
@@ -205,3 +205,13 @@ async def test_foreign_markup_and_escapes_stay_text(home: Path) -> None:
         await stage.sees("● idle")
         assert "\x1b" not in stage.text
         assert "\u202e" not in stage.text
+
+
+async def test_memory_that_cannot_be_read_is_said_and_stops_nothing(home: Path) -> None:
+    def prepare(runtime: StageRuntime) -> None:
+        runtime.memory_error = HermesError("MEMORY.md cannot be read.", hint="Check it.")
+
+    async with on_stage(home, says("Still here."), prepare=prepare) as stage:
+        await stage.sees("MEMORY.md cannot be read. Check it.")
+        await stage.say("hello")
+        await stage.sees("Still here.")

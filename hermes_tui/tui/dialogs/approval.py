@@ -58,7 +58,9 @@ class ApprovalSheet(Sheet):
     def compose(self) -> ComposeResult:
         request = self._pending.request
         with VerticalScroll(classes="sheet-body", can_focus=False):
-            yield Static(Content(spelled_out(request.action)), markup=False, classes="action")
+            yield Static(
+                Content(spelled_out(request.action.rstrip("\n"))), markup=False, classes="action"
+            )
         yield Static(_circumstances(request), markup=False, classes="sheet-note")
         self._reason.display = False
         yield self._reason

@@ -208,25 +208,34 @@ class ChatScreen(Screen[None]):
                 self.refresh_panes()
             case MessageAdded():
                 self.show_state()
-                self._show_memory()
+                self.run_worker(self._read_memory, group="memory", exclusive=True)
             case TextDelta():
                 pass
             case _:
                 self.show_state()
 
     async def _read_panes(self, runtime: Runtime) -> None:
-        self._show_memory()
-        sessions = await runtime.sessions(limit=RECENT_SESSIONS)
+        await self._read_memory()
+        try:
+            sessions = await runtime.sessions(limit=RECENT_SESSIONS)
+            skills = await anyio.to_thread.run_sync(runtime.skills)
+        except HermesError as error:
+            self.chat.transcript.add_notice(str(error), "error")
+            return
         current = self.conversation.session.id if self.conversation.session else ""
         title = next((entry.title for entry in sessions if entry.id == current), "")
         self._header.title_text = title or "new session"
         self.chat.name_session(title)
         self._sessions.show(sessions, current, self.now())
-        self._skills.show(await anyio.to_thread.run_sync(runtime.skills))
+        self._skills.show(skills)
 
-    def _show_memory(self) -> None:
-        if self.runtime is not None:  # a few kilobytes; they change while a turn runs
-            self._memory.show(self.runtime.memory_files())
+    async def _read_memory(self) -> None:
+        if self.runtime is None:
+            return
+        try:
+            self._memory.show(await anyio.to_thread.run_sync(self.runtime.memory_files))
+        except HermesError as error:
+            self.chat.transcript.add_notice(str(error), "error")
 
     def _tick(self) -> None:
         if self.conversation.is_busy:

@@ -1,0 +1,93 @@
+"""The environments that are open in this process: each once, all closed at the end."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Self
+
+import anyio
+
+from hermes_tui.config.paths import Paths
+from hermes_tui.config.schema import Config
+from hermes_tui.core.environment import Environment
+from hermes_tui.core.errors import HermesError, RefusedError
+from hermes_tui.core.ports import Human
+from hermes_tui.runtime.environments import build_environment
+
+
+class HumanAttendant:
+    """Passes an environment's questions and progress on to the person."""
+
+    def __init__(self, human: Human) -> None:
+        self._human = human
+
+    async def progress(self, text: str) -> None:
+        await self._human.tell(text)
+
+    async def confirm(self, question: str) -> bool:
+        try:
+            return await self._human.ask(question, ["no", "yes"]) == "yes"
+        except RefusedError:
+            return False
+
+    async def secret(self, question: str) -> str:
+        return await self._human.secret(question)
+
+
+class Places:
+    """Opens environments by name. Made by `Places.opened`."""
+
+    def __init__(self, *, config: Config, paths: Paths, cwd: Path, human: Human) -> None:
+        self._config = config
+        self._paths = paths
+        self._cwd = cwd
+        self._attendant = HumanAttendant(human)
+        self._open: dict[str, Environment] = {}
+        self._locks: dict[str, anyio.Lock] = {}
+
+    @classmethod
+    @asynccontextmanager
+    async def opened(
+        cls, *, config: Config, paths: Paths, cwd: Path, human: Human
+    ) -> AsyncGenerator[Self, None]:
+        """`cwd` is where commands start in an environment that is this machine."""
+        places = cls(config=config, paths=paths, cwd=cwd, human=human)
+        try:
+            yield places
+        finally:
+            with anyio.CancelScope(shield=True):
+                await places.close()
+
+    async def open(self, name: str) -> Environment:
+        """The environment called `name`, opened if it was not.
+
+        Raises:
+            ConfigError: there is none of that name, or its settings are wrong.
+            EnvironmentUnavailableError: it cannot serve; the next call tries again.
+        """
+        async with self._locks.setdefault(name, anyio.Lock()):
+            if name not in self._open:
+                environment = build_environment(
+                    name,
+                    config=self._config,
+                    paths=self._paths,
+                    cwd=self._cwd,
+                    attendant=self._attendant,
+                )
+                await environment.open()
+                self._open[name] = environment
+            return self._open[name]
+
+    async def close(self) -> None:
+        """Close all, side by side; one that fails to does not keep the others."""
+
+        async def one(environment: Environment) -> None:
+            try:
+                await environment.close()
+            except HermesError:
+                return  # its server is gone; there is nothing left to release
+
+        async with anyio.create_task_group() as tasks:
+            for environment in self._open.values():
+                tasks.start_soon(one, environment)
+        self._open.clear()

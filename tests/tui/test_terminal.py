@@ -1,0 +1,140 @@
+"""The real screen in a real terminal, under its launcher."""
+
+import fcntl
+import os
+import pty
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+from collections.abc import Generator
+from pathlib import Path
+from time import monotonic
+
+import pyte
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+SCREEN = """
+import os, sys
+from contextlib import asynccontextmanager
+from pathlib import Path
+from hermes_tui.cli.launcher import supervise
+
+def child():
+    from hermes_tui.models.scripted import says
+    from hermes_tui.tui.app import run_app
+    from tests.tui.stage import StageRuntime
+
+    @asynccontextmanager
+    async def open_runtime(human):
+        lines = [says("\\x1b]0;owned\\x07Hi")]
+        yield StageRuntime(human, Path(os.environ["HERMES_HOME"]), lines, {})
+        os.write(2, b"closed")
+
+    return run_app(open_runtime)
+
+sys.exit(supervise(child))
+"""
+
+OFF = ("\x1b[?1049l", "\x1b[?1000l", "\x1b[?1003l", "\x1b[?1006l", "\x1b[?1004l", "\x1b[?2004l",
+       "\x1b[?25h")  # fmt: skip
+
+
+class Terminal:
+    """A terminal of 100 by 30 cells with Hermes in it."""
+
+    def __init__(self, home: Path) -> None:
+        home.mkdir(exist_ok=True)
+        self.master, self.slave = pty.openpty()
+        fcntl.ioctl(self.slave, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
+        self.before = termios.tcgetattr(self.slave)
+        self.raw = b""
+        self.screen = pyte.Screen(100, 30)
+        self._stream = pyte.ByteStream(self.screen)
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", SCREEN],
+            stdin=self.slave, stdout=self.slave, stderr=self.slave, cwd=ROOT,
+            start_new_session=True,
+            env=os.environ | {"TERM": "xterm-256color", "COLORTERM": "truecolor",
+                              "HERMES_HOME": str(home), "PYTHONPATH": str(ROOT)},
+        )  # fmt: skip
+
+    def read(self, seconds: float) -> bool:
+        if not select.select([self.master], [], [], max(seconds, 0))[0]:
+            return False
+        data = os.read(self.master, 65_536)
+        self.raw += data
+        self._stream.feed(data)
+        return True
+
+    def sees(self, text: str, seconds: float = 20) -> None:
+        deadline = monotonic() + seconds
+        while text not in "\n".join(self.screen.display):
+            assert self.read(deadline - monotonic()), "\n".join(self.screen.display)
+
+    def type(self, text: str) -> None:
+        os.write(self.master, text.encode())
+
+    @property
+    def child(self) -> int:
+        path = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        return int(path.read_text(encoding="ascii").split()[0])
+
+    def ended(self) -> tuple[int, str]:
+        """The exit code, and what was written after the last picture."""
+        code = self.process.wait(15)
+        while self.read(0):
+            pass
+        return code, self.raw.decode("utf-8", "replace").rsplit("● idle", 1)[-1]
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        os.close(self.master)
+        os.close(self.slave)
+
+
+@pytest.fixture
+def terminal(home: Path) -> Generator[Terminal, None, None]:
+    terminal = Terminal(home)
+    try:
+        terminal.sees("● idle")
+        yield terminal
+    finally:
+        terminal.close()
+
+
+def test_quitting_leaves_the_terminal_as_it_was(terminal: Terminal) -> None:
+    terminal.type("hello\r")
+    terminal.sees("Hi")
+    assert b"\x1b]0;owned" not in terminal.raw
+    terminal.type("\x11")
+    code, after = terminal.ended()
+    assert code == 0
+    assert "closed" in after
+    assert [mode for mode in OFF if mode not in after] == []
+    assert termios.tcgetattr(terminal.slave) == terminal.before
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT], ids=str)
+def test_a_signal_closes_the_runtime_first(terminal: Terminal, number: signal.Signals) -> None:
+    terminal.process.send_signal(number)
+    code, after = terminal.ended()
+    assert code == 128 + number
+    assert "closed" in after
+    assert [mode for mode in OFF if mode not in after] == []
+    assert termios.tcgetattr(terminal.slave) == terminal.before
+
+
+def test_even_a_kill_leaves_the_terminal_as_it_was(terminal: Terminal) -> None:
+    os.kill(terminal.child, signal.SIGKILL)
+    code, after = terminal.ended()
+    assert code == 137
+    assert "Hermes was ended by SIGKILL." in after
+    assert [mode for mode in OFF if mode not in after] == []
+    assert termios.tcgetattr(terminal.slave) == terminal.before
