@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import anyio
 import msgspec
 
-from hermes_environments import files, jobs
+from hermes_environments import files, jobs, plain_sh
 from hermes_environments.capture import Capture
 from hermes_environments.channel import Capabilities, Channel, ChannelLostError
 from hermes_environments.conversation import Conversation, Outcome, Worker
@@ -68,6 +68,8 @@ class BaseEnvironment(ABC):
         self._opening = anyio.Lock()
         self._is_open = False
         self._next: asyncio.Task[Worker] | None = None
+        self._script_type = Script
+        self._notices: list[str] = []
 
     @property
     def name(self) -> str:
@@ -94,6 +96,55 @@ class BaseEnvironment(ABC):
 
     async def _close(self) -> None:  # noqa: B027 - not every place needs it
         """Release the place."""
+
+    async def _remark(self, exit_code: int) -> str:
+        """What the place knows about a command that ended so, e.g. that memory ran out."""
+        del exit_code
+        return ""
+
+    async def health(self) -> str:
+        """How the place is, in a few words, e.g. `running`; creates and wakes nothing.
+
+        Raises:
+            EnvironmentUnavailableError: it cannot serve.
+        """
+        return "open" if self._is_open else "not in use"
+
+    async def stop(self) -> None:
+        """End all that runs in the place, and what it costs, but keep its files where it can."""
+        await self.close()
+
+    async def destroy(self) -> None:
+        """Remove the place with all its files, if Hermes made it."""
+        await self.stop()
+
+    async def find_shell(self) -> None:
+        """For `_open`: where there is no bash, commands run in sh from now on.
+
+        Raises:
+            EnvironmentUnavailableError: there is no sh either.
+        """
+        channel = await self.channel(["sh", "-c", "command -v bash; echo sh"], env={})
+        try:
+            printed = b""
+            while data := await channel.recv():
+                printed += data
+        finally:
+            await channel.close()
+        if not printed.endswith(b"sh\n"):
+            raise EnvironmentUnavailableError(
+                f"There is no shell in {self.name}, and commands run in one.",
+                hint="Choose one that has bash or sh.",
+            )
+        if printed == b"sh\n":
+            self._script_type = plain_sh.PlainScript
+            self.capabilities = msgspec.structs.replace(self.capabilities, shell="sh")
+            self.tell("There is no bash here: commands run in plain sh, and functions are not kept.")
+
+    def tell(self, notice: str) -> None:
+        """Have the model read this with the next result."""
+        if notice not in self._notices:
+            self._notices.append(notice)
 
     async def open(self) -> None:
         async with self._opening:
@@ -128,7 +179,7 @@ class BaseEnvironment(ABC):
         async with AsyncExitStack() as stack:
             if keep_state:
                 await stack.enter_async_context(self._turn)
-            script = Script(
+            script = self._script_type(
                 command=text,
                 state=self._state,
                 baseline=self._baseline,
@@ -145,7 +196,7 @@ class BaseEnvironment(ABC):
         worker = await self._take()
         folder = self.jobs_folder + b"/" + worker.exec_id.encode()
         starting = jobs.starting(folder, text, exits_on_error=exits_on_error)
-        script = Script(
+        script = self._script_type(
             command=starting, state=self._state, baseline=self._baseline, keeps_state=False
         )
         result = await self._run(script, SHELL_SECONDS, worker=worker)
@@ -184,8 +235,8 @@ class BaseEnvironment(ABC):
         async def keep(data: bytes) -> None:
             printed.extend(data)
 
-        whole = Script(
-            command=b"\\builtin exec 2>/dev/null\n" + script,
+        whole = self._script_type(
+            command=b"\\command exec 2>/dev/null\n" + script,
             state=ShellState(cwd="/"),
             has_stdin=True,
             keeps_state=False,
@@ -233,6 +284,9 @@ class BaseEnvironment(ABC):
         if outcome and outcome.trailer and outcome.trailer.is_state_too_large:
             notice = "The shell's variables and functions are too large and were not kept."
         self._adopt(script, outcome)
+        if code:
+            notice = notice or await self._remark(code)
+        if keeps := script.keeps_state
         return CommandResult(
             exit_code=code,
             ended=ended,
@@ -347,6 +401,8 @@ class BaseEnvironment(ABC):
     async def _spawn(self, *, is_prewarmed: bool = False) -> Worker:
         exec_id = new_id()
         argv = ["bash", "--norc", "--noprofile", "-c", BOOTSTRAP, "bash"]
+        if self.capabilities.shell == "sh":
+            argv = ["sh", "-c", plain_sh.BOOTSTRAP, "sh"]
         channel = await self.channel(argv, env={EXEC_ID: exec_id})
         return Worker(exec_id=exec_id, channel=channel, is_prewarmed=is_prewarmed)
 

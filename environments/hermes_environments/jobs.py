@@ -30,19 +30,19 @@ SEND_SECONDS = 10.0
 
 # A subshell around the command's own, so that `exit` and `exec` in it still leave an `rc`.
 _START = b"""(
-\\builtin umask 077 && \\command mkdir -p -- %(folder)b && \\builtin cd -- %(folder)b &&
-\\command mkfifo in && \\builtin printf %%s %(command)b >|cmd && >|out &&
-\\builtin printf '%%s\\n' "${EPOCHREALTIME:-$(\\command date +%%s)}" >|started
-) || \\builtin exit 1
+\\command umask 077 && \\command mkdir -p -- %(folder)b && \\command cd -- %(folder)b &&
+\\command mkfifo in && \\command printf %%s %(command)b >|cmd && >|out &&
+\\command printf '%%s\\n' "${EPOCHREALTIME:-$(\\command date +%%s)}" >|started
+) || \\command exit 1
 (
-\\builtin set +e
-( %(set)b\\builtin eval %(command)b )
+\\command set +e
+( %(set)b\\command eval %(command)b )
 (
-\\builtin set -- "$?"; \\builtin umask 077; \\builtin cd -- %(folder)b &&
-\\builtin printf '%%s\\n' "$1" >|rc.t && \\command mv -f rc.t rc
+\\command set -- "$?"; \\command umask 077; \\command cd -- %(folder)b &&
+\\command printf '%%s\\n' "$1" >|rc.t && \\command mv -f rc.t rc
 )
 ) 0<>%(folder)b/in 1>>%(folder)b/out 2>&1 &
-( \\builtin umask 077; \\builtin printf '%%s\\n' "$!" >|%(folder)b/pid )
+( \\command umask 077; \\command printf '%%s\\n' "$!" >|%(folder)b/pid )
 """
 
 # A pid may have been given to another process since; the id in its environment tells.

@@ -118,7 +118,7 @@ class Script(Struct, frozen=True, kw_only=True):
         # Both descriptors are pointed at the pipe through each other, so that bash restores
         # them even after the command redirected its own shell with `exec`.
         run = b'\\builtin unset -v hermes_run; %b\\eval "$hermes_command"%b 2>&1 >&2' % (
-            _assignments(self.env),
+            assignments(self.env),
             b"" if self.has_stdin else b" </dev/null",
         )
         script = b"".join(
@@ -331,7 +331,7 @@ def _read_header(status: bytes, names: bytes) -> Header:
     return Header(is_in_cwd=code == b"0", baseline=Baseline(options_key=key, names=names))
 
 
-def _assignments(env: Mapping[str, str]) -> bytes:
+def assignments(env: Mapping[str, str]) -> bytes:
     """`A='1' B='2' `, which bash undoes after the command that follows."""
     for name in env:
         if not _NAME.fullmatch(name):

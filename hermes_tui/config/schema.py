@@ -59,9 +59,11 @@ class TerminalConfig(Section, frozen=True):
     pass_env: list[Name] = []
     """Environment variables commands may see besides the harmless ones (`PATH`, `HOME`, …)."""
     docker: dict[str, Any] = {}
-    """What every docker environment starts from: `image`, `network`, `mounts`, `memory` and the like."""
+    """What every docker environment starts from: `image`, `network`, `mounts`, `memory` and
+    the like."""
     ssh: dict[str, Any] = {}
-    """What every ssh environment starts from: `user`, `identity_file`, `known_hosts` and the like."""
+    """What every ssh environment starts from: `user`, `identity_file`, `known_hosts` and
+    the like."""
     singularity: dict[str, Any] = {}
     """What every singularity environment starts from: `image`, `mounts`, `env` and the like."""
     modal: dict[str, Any] = {}

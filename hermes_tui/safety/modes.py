@@ -2,8 +2,10 @@
 
 from typing import Literal
 
-from hermes_tui.config.schema import Mode as Mode
+from hermes_tui.config.schema import Mode
 from hermes_tui.safety.risk import Risk
+
+__all__ = ["MODES", "Decision", "Mode", "decide", "is_stricter_or_equal"]
 
 MODES: tuple[Mode, ...] = ("read-only", "ask", "auto-edit", "full-auto")
 """Strictest first."""

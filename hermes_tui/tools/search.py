@@ -1,5 +1,6 @@
 """`search_files` and `list_files`: one shell script each, so they work wherever commands run."""
 
+import re
 import shlex
 from datetime import UTC, datetime
 from typing import Annotated, Literal
@@ -15,11 +16,14 @@ SKIPPED_FOLDERS = (".git", "node_modules", ".venv", "__pycache__", ".hg", ".svn"
 # ripgrep where it is installed (it honours .gitignore); grep is everywhere.
 SEARCH = """\
 {{ if command -v rg >/dev/null 2>&1; then
-  rg -n --no-heading --color never --max-columns 400 --sort path {rg_glob} -e {pattern} -- {path}
+  rg -nH --no-heading --color never --max-columns 400 --sort path {rg_glob} -e {pattern} -- {path}
 else
-  grep -rnIE --color=never {skipped} {grep_glob} -e {pattern} -- {path}
+  grep -rnIEH --color=never {skipped} {grep_glob} -e {pattern} -- {path}
 fi; }} 2>&1 | awk -v n={limit} 'NR<=n {{print substr($0, 1, 500)}} END {{print NR}}'
 """
+
+MATCH = re.compile(r".+?:\d+:")
+"""What a found line begins with; anything else is the program complaining."""
 
 # GNU and busybox stat take -c; BSD and macOS take -f.
 LIST = """\
@@ -66,10 +70,9 @@ def search_files_tool(workplace: Workplace) -> Tool[SearchFilesArgs]:
             skipped=" ".join(f"--exclude-dir={name}" for name in SKIPPED_FOLDERS),
         )
         lines, total = _counted((await workplace.query(script)).output.text)
-        if lines and lines[0].startswith(("rg: ", "grep: ")):
-            raise ToolError(
-                lines[0].split(": ", 1)[1] + ".", hint="Correct the pattern or the path."
-            )
+        if lines and not any(MATCH.match(line) for line in lines):
+            said = " ".join(" ".join(lines).split())
+            raise ToolError(f"{said}.", hint="Correct the pattern or the path.")
         if not lines:
             return f"Nothing matches {args.pattern!r} in {args.path}."
         return "\n".join(lines) + _rest(len(lines), total, "matches")

@@ -47,7 +47,7 @@ class Header(Widget):
         line = Content.assemble((" ☤ ", "$primary bold"))
         self._ends.clear()
         for pane in PANES:
-            label = pane.capitalize() + (" ⠿" if pane == "tools" and self.is_working else "")
+            label = pane.capitalize() + (" ⣾" if pane == "tools" and self.is_working else "")
             style = "reverse" if pane == self.pane else "$muted"
             line = Content.assemble(line, (f" {label} ", style), " ")
             self._ends.append((line.cell_length, pane))

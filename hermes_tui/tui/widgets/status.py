@@ -12,7 +12,7 @@ from hermes_tui.core.usage import Usage
 from hermes_tui.tui.text import count_text, meter, one_line, seconds_text, short_path
 
 REPAINT_SECONDS = 0.25
-FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+FRAMES = "⣾⣽⣻⢿⡿⣟⣯⣷"
 GAP = "   "
 STATE_CELLS = 24
 """Room for the state, so that what follows stands still while it changes."""
