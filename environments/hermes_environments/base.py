@@ -97,7 +97,7 @@ class BaseEnvironment(ABC):
     async def _close(self) -> None:  # noqa: B027 - not every place needs it
         """Release the place."""
 
-    async def _remark(self, exit_code: int) -> str:
+    async def _remark(self, exit_code: int | None) -> str:
         """What the place knows about a command that ended so, e.g. that memory ran out."""
         del exit_code
         return ""
@@ -139,7 +139,9 @@ class BaseEnvironment(ABC):
         if printed == b"sh\n":
             self._script_type = plain_sh.PlainScript
             self.capabilities = msgspec.structs.replace(self.capabilities, shell="sh")
-            self.tell("There is no bash here: commands run in plain sh, and functions are not kept.")
+            self.tell(
+                "There is no bash here: commands run in plain sh, and functions are not kept."
+            )
 
     def tell(self, notice: str) -> None:
         """Have the model read this with the next result."""
@@ -176,6 +178,7 @@ class BaseEnvironment(ABC):
         keep_state: bool = True,
     ) -> CommandResult:
         text = encode(command)
+        await self._ensure_open()
         async with AsyncExitStack() as stack:
             if keep_state:
                 await stack.enter_async_context(self._turn)
@@ -188,7 +191,7 @@ class BaseEnvironment(ABC):
                 has_stdin=bool(stdin),
                 keeps_state=keep_state,
             )
-            return await self._run(script, timeout, stdin, on_output)
+            return await self._with_notices(await self._run(script, timeout, stdin, on_output))
 
     async def start(self, command: str) -> Job:
         text = encode(command)
@@ -230,6 +233,7 @@ class BaseEnvironment(ABC):
 
         The exit code is 124 when it took longer than `timeout` seconds.
         """
+        await self._ensure_open()
         printed = bytearray()
 
         async def keep(data: bytes) -> None:
@@ -284,9 +288,6 @@ class BaseEnvironment(ABC):
         if outcome and outcome.trailer and outcome.trailer.is_state_too_large:
             notice = "The shell's variables and functions are too large and were not kept."
         self._adopt(script, outcome)
-        if code:
-            notice = notice or await self._remark(code)
-        if keeps := script.keeps_state
         return CommandResult(
             exit_code=code,
             ended=ended,
@@ -359,7 +360,8 @@ class BaseEnvironment(ABC):
             next_cwd = self._first_cwd if gone != self._first_cwd else "/"
             self._state = msgspec.structs.replace(self._state, cwd=next_cwd)
         return ToolError(
-            f"The working directory {gone!r} is gone; the command was not run.",
+            " ".join((*self._take_notices(), f"The working directory {gone!r} is gone;"))
+            + " the command was not run.",
             hint=f"Run it again if it is right for {self.cwd!r}, where the next command starts.",
         )
 
@@ -377,10 +379,22 @@ class BaseEnvironment(ABC):
             return ""
         return f"{'Some' if left is None else left} processes of the command may still be running."
 
-    async def _take(self) -> Worker:
-        """The spare worker, or a new one."""
+    async def _with_notices(self, result: CommandResult) -> CommandResult:
+        remark = "" if result.exit_code == 0 else await self._remark(result.exit_code)
+        notices = filter(None, (*self._take_notices(), result.notice, remark))
+        return msgspec.structs.replace(result, notice=" ".join(notices))
+
+    def _take_notices(self) -> list[str]:
+        notices, self._notices = self._notices, []
+        return notices
+
+    async def _ensure_open(self) -> None:
         if not self._is_open:
             await self.open()
+
+    async def _take(self) -> Worker:
+        """The spare worker, or a new one."""
+        await self._ensure_open()
         spare, self._next = self._next, None
         if spare is None:
             return await self._spawn()

@@ -50,27 +50,24 @@ _ALIVE = b"""
 alive() {
   kill -0 "$1" 2>/dev/null || return 1
   [ -r "/proc/$1/environ" ] || return 0
-  while IFS= read -r -d '' v; do
-    [ "$v" = "HERMES_EXEC_ID=$2" ] && return 0
-  done <"/proc/$1/environ"
-  return 1
+  grep -q "HERMES_EXEC_ID=$2" "/proc/$1/environ" 2>/dev/null
 }
 """
 
 _LIST = b"""cd -- %b 2>/dev/null || exit 0
 for i in %b; do
   [ -f "$i/started" ] && [ -p "$i/in" ] || continue
-  r= p= s= c= b=0 k=0
+  r= p= s= b=0 k=0
   IFS= read -r s <"$i/started"
   [ -f "$i/pid" ] && IFS= read -r p <"$i/pid"
-  IFS= read -r -d '' c <"$i/cmd"
   a=0; [ -n "$p" ] && [ ! -f "$i/rc" ] && alive "$p" "$i" && a=1
   # Looked at last: a job that ended just now has one.
   [ -f "$i/rc" ] && IFS= read -r r <"$i/rc" && a=0
   [ -f "$i/base" ] && IFS= read -r b <"$i/base"
   [ -f "$i/kept" ] && k=$(wc -c <"$i/kept")
   n=$(wc -c <"$i/out")
-  printf '%%s\\0' "$i" "$s" "$a" "$r" "$((b + k + n))" "$c"
+  printf '%%s\\0' "$i" "$s" "$a" "$r" "$((b + k + n))"
+  cat "$i/cmd"; printf '\\0'
 done
 """
 

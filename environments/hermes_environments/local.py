@@ -76,6 +76,9 @@ class LocalEnvironment(BaseEnvironment):
             for channel in channels:
                 await channel.exit_code()
 
+    async def health(self) -> str:
+        return "this machine"
+
     async def channel(self, argv: Sequence[str], *, env: Mapping[str, str]) -> Channel:
         process = self._start(argv, env)
         if EXEC_ID in env:

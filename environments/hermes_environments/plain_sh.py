@@ -28,6 +28,10 @@ BOOTSTRAP = (
 _ENTRY = re.compile(rb"(?:'[^']*'|\"[^\"]*\"|[^'\"\n])+")
 _EXPORT = re.compile(rb"(?:export|declare -x) ([A-Za-z_][A-Za-z0-9_]*)")
 _SWITCHED_ON = re.compile(rb"^set -o (?!interactive|stdin|monitor)\w+$", re.MULTILINE)
+_TAKE_BACK = (
+    b'case $hermes_was_%b in x*) \\command export %b="${hermes_was_%b#x}";;'
+    b" *) \\command unset %b;; esac\n"
+)
 _OWN = frozenset({b"PWD", b"SHLVL", b"_", EXEC_ID.encode()})
 
 
@@ -46,12 +50,17 @@ class PlainScript(Script, frozen=True, kw_only=True):
                 b"unset hermes_script\n",
                 _header(self.cwd if self.cwd is not None else self.state.cwd, nonce),
                 _restoring(self.state, self.baseline),
+                *(b"hermes_was_%b=${%b+x$%b}\n" % (name, name, name) for name in self._passing),
                 b"trap 'exit 129' HUP\ntrap 'exit 130' INT\ntrap 'exit 143' TERM\n",
                 b"trap " + quote(self._ending(nonce)) + b" EXIT\n",
                 b"hermes_run=" + quote(run) + b"\n",
             )
         )
         return b"%b\n%b\n" % (_escaped(script), _escaped(self.command))
+
+    @property
+    def _passing(self) -> list[bytes]:
+        return [name.encode() for name in self.env]
 
     def _ending(self, nonce: bytes) -> bytes:
         mark = b"\\036" + nonce
@@ -60,7 +69,9 @@ class PlainScript(Script, frozen=True, kw_only=True):
         say = b"\\command printf '" + mark + b"'\n"
         return b"".join(
             (
-                b'{\n\\command printf \'' + mark + b"%s" + mark + b'\' "$?"\n',
+                b"{\n\\command printf '" + mark + b"%s" + mark + b'\' "$?"\n',
+                # An `exit` in the command keeps eval from taking them back.
+                *(_TAKE_BACK % (name, name, name, name) for name in self._passing),
                 b"\\command pwd\n\\command printf '" + mark * 2 + b"'\n\\command set +o\n",
                 say,
                 b"\\command export -p\n\\command printf '" + mark * 2 + b"'\n\\command alias\n",

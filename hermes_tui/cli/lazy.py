@@ -23,6 +23,7 @@ COMMANDS: dict[str, Entry] = {
     "run": Entry("hermes_tui.cli.run", "Answer one prompt and exit."),
     "sessions": Entry("hermes_tui.cli.sessions", "List, show, search and export conversations."),
     "model": Entry("hermes_tui.cli.model", "List models, or choose the one to use."),
+    "env": Entry("hermes_tui.cli.env", "List, test, use and clean up execution environments."),
     "config": Entry("hermes_tui.cli.config", "Show and change settings."),
     "setup": Entry("hermes_tui.cli.setup", "Choose a provider and model, and store its key."),
     "doctor": Entry("hermes_tui.cli.doctor", "Check that everything Hermes needs is in place."),

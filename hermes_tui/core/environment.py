@@ -174,6 +174,22 @@ class Environment(Protocol):
         """Release the place, hibernating what can be; background jobs go on where they can."""
         ...
 
+    async def health(self) -> str:
+        """How the place is, in a few words, e.g. `running`; creates and wakes nothing.
+
+        Raises:
+            EnvironmentUnavailableError: it cannot serve.
+        """
+        ...
+
+    async def stop(self) -> None:
+        """End all that runs in the place, and what it costs, but keep its files where it can."""
+        ...
+
+    async def destroy(self) -> None:
+        """Remove the place with all its files, if Hermes made it."""
+        ...
+
     async def run(
         self,
         command: str,

@@ -31,9 +31,13 @@ class PendingApproval:
 class PendingQuestion:
     """A question waiting for words. The first answer counts."""
 
-    def __init__(self, question: str, choices: tuple[str, ...]) -> None:
+    def __init__(
+        self, question: str, choices: tuple[str, ...] = (), *, is_secret: bool = False
+    ) -> None:
         self.question = question
         self.choices = choices
+        self.is_secret = is_secret
+        """The answer is not to be seen."""
         self.answer: str | None = None
         self.answered = anyio.Event()
 
@@ -60,8 +64,13 @@ class TuiHuman:
         self.pending: list[Pending] = []
         self.changed: Callable[[], None] = _nobody_looks
         """Called whenever `pending` is another; the chat screen shows the first entry."""
+        self.told: Callable[[str], None] = _nobody_listens
+        """Shows a passing line of foreign text."""
         self._answer_seconds = answer_seconds
         self._is_closed = False
+
+    async def tell(self, text: str) -> None:
+        self.told(text)
 
     async def approve(self, request: ApprovalRequest) -> Approval:
         pending = PendingApproval(request)
@@ -69,19 +78,24 @@ class TuiHuman:
         return pending.answer or Approval("deny", "Nobody answered in time.")
 
     async def ask(self, question: str, choices: Sequence[str] = ()) -> str:
-        pending = PendingQuestion(question, tuple(choices))
-        await self._wait(pending)
-        if pending.answer is None:
-            raise RefusedError(
-                "The person did not answer the question.", hint="Go on without the answer."
-            )
-        return pending.answer
+        return await self._answer(PendingQuestion(question, tuple(choices)))
+
+    async def secret(self, question: str) -> str:
+        return await self._answer(PendingQuestion(question, is_secret=True))
 
     def close(self) -> None:
         """Refuse everything that waits or is still to come."""
         self._is_closed = True
         for pending in list(self.pending):
             pending.refuse("The screen was closed.")
+
+    async def _answer(self, pending: PendingQuestion) -> str:
+        await self._wait(pending)
+        if pending.answer is None:
+            raise RefusedError(
+                "The person did not answer the question.", hint="Go on without the answer."
+            )
+        return pending.answer
 
     async def _wait(self, pending: Pending) -> None:
         if self._is_closed:
@@ -98,4 +112,8 @@ class TuiHuman:
 
 
 def _nobody_looks() -> None:
+    """Until a screen is there."""
+
+
+def _nobody_listens(_text: str) -> None:
     """Until a screen is there."""

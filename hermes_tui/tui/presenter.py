@@ -160,10 +160,10 @@ class Presenter:
         self._status.show()
 
     def _say_state(self) -> None:
-        if self._is_starting:
-            state = "starting"
-        elif self._is_waiting:
+        if self._is_waiting:
             state = "waiting for you"
+        elif self._is_starting:
+            state = "starting"
         elif self._is_stopping:
             state = "stopping"
         elif len(self._running) > 1:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import anyio
 import pytest
 from textual import events
 
@@ -185,3 +186,41 @@ async def test_a_question_offers_choices_and_free_words(home: Path) -> None:
         await stage.pilot.press("X", "L", "enter")
         await stage.sees("Thanks.")
         assert answers == ["green", "XL"]
+
+
+@pytest.mark.usefixtures("short_grace")
+async def test_a_secret_is_never_on_the_screen(home: Path) -> None:
+    acts = {"connect": Act()}
+    answers: list[str] = []
+    async with on_stage(home, calls(("connect", "{}")), says("In."), acts=acts) as stage:
+
+        async def ask() -> None:
+            await stage.app.human.tell("Pulling [1/2] \x1b[31m")
+            answers.append(await stage.app.human.secret("Passphrase of the key?"))
+
+        acts["connect"].works = ask
+        await stage.say("connect")
+        await stage.sees("Passphrase of the key?")
+        await stage.sees("Pulling [1/2]")
+        await stage.until(lambda: type(stage.app.screen.focused).__name__ == "Input")
+        await stage.type("hunter2 ")
+        assert "hunter" not in stage.text
+        await stage.pilot.press("enter")
+        await stage.sees("In.")
+        assert answers == ["hunter2 "]
+        assert "hunter2 " not in stage.app.chat.prompt.past.prompts
+
+
+async def test_a_question_asked_while_starting_can_be_answered(home: Path) -> None:
+    async with on_stage(home, gate=anyio.Event()) as stage:
+        answers: list[str] = []
+
+        async def ask() -> None:
+            answers.append(await stage.app.human.secret("Passphrase?"))
+
+        stage.app.run_worker(ask)
+        await stage.sees("waiting for you")
+        await stage.until(lambda: type(stage.app.screen.focused).__name__ == "Input")
+        await stage.type("x")
+        await stage.pilot.press("enter")
+        await stage.until(lambda: answers == ["x"])

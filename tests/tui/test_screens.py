@@ -59,7 +59,7 @@ async def test_a_session_found_by_its_text_is_resumed(home: Path) -> None:
 
 async def test_esc_in_the_session_picker_changes_nothing(home: Path) -> None:
     async with on_stage(home, prepare=with_sessions, pick_session=True) as stage:
-        await stage.sees("refactor loader")
+        await stage.sees("enter open")
         first = stage.runtime.session
         await stage.pilot.press("escape")
         await stage.until(lambda: stage.app.chat.is_current)

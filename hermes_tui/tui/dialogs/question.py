@@ -29,7 +29,8 @@ class QuestionSheet(Sheet):
     def __init__(self, pending: PendingQuestion, *, may_take_keyboard: Callable[[], bool]) -> None:
         super().__init__(may_take_keyboard=may_take_keyboard)
         self._pending = pending
-        self._words = Input(placeholder="Your answer", classes="reason")
+        hint = "Not shown, not kept" if pending.is_secret else "Your answer"
+        self._words = Input(placeholder=hint, password=pending.is_secret, classes="reason")
         options = [Option(Content(one_line(choice))) for choice in pending.choices]
         options.append(Option(Content.styled(OWN_WORDS, "$muted")))
         self._choices = OptionList(*options, markup=False, classes="choices")
@@ -69,5 +70,6 @@ class QuestionSheet(Sheet):
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
-        if self.is_awake and event.value.strip():
-            self._pending.resolve(event.value.strip())
+        answer = event.value if self._pending.is_secret else event.value.strip()
+        if self.is_awake and answer:
+            self._pending.resolve(answer)

@@ -29,6 +29,7 @@ from hermes_tui.tui.presenter import Presenter
 from hermes_tui.tui.pump import Pump
 from hermes_tui.tui.registry import BY_ID, BY_SLASH, bindings_of, parse_slash
 from hermes_tui.tui.screens.layout import PaneLayout
+from hermes_tui.tui.text import one_line
 from hermes_tui.tui.view.transcript import TranscriptView
 from hermes_tui.tui.widgets.completion import Completion
 from hermes_tui.tui.widgets.header import Header
@@ -74,6 +75,7 @@ class ChatScreen(Screen[None]):
         self._tools = ToolsPane(clock=clock)
         self._hints = Hints()
         self._queue = QueueList()
+        human.told = lambda text: self.flash(one_line(text))
         self._sheets = SheetSlot(human, may_take_keyboard=self._may_take_keyboard)
         self._early = ""
         self._escaped_at = float("-inf")

@@ -1,0 +1,295 @@
+"""What the subcommands of `hermes env` do."""
+
+import os
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec
+
+import anyio
+import msgspec
+from msgspec import Struct
+
+from hermes_tui.agent.approvals import Nobody
+from hermes_tui.cli.asking import TerminalHuman
+from hermes_tui.cli.diagnostics import Ink, say
+from hermes_tui.config.edit import set_value
+from hermes_tui.config.load import load_config
+from hermes_tui.config.paths import Paths, find_paths, shown
+from hermes_tui.config.schema import Config
+from hermes_tui.config.secrets import load_secrets
+from hermes_tui.core.environment import CommandResult, Ended, Environment
+from hermes_tui.core.errors import ConfigError, HermesError, RefusedError
+from hermes_tui.core.ports import Human
+from hermes_tui.core.tasks import task_group
+from hermes_tui.runtime.environments import build_environment, environment_choices, kind_of
+from hermes_tui.runtime.places import HumanAttendant, Places
+from hermes_tui.safety.terminal_text import visible
+
+Rest = ParamSpec("Rest")
+PROBE_SECONDS = 60
+
+
+class Desk(Struct, frozen=True):
+    """What a command works with."""
+
+    paths: Paths
+    config: Config
+    cwd: Path
+    human: Human
+    places: Places
+
+    def named(self, name: str) -> str:
+        return name or self.config.terminal.backend
+
+    def unopened(self, name: str) -> Environment:
+        return build_environment(
+            name,
+            config=self.config,
+            paths=self.paths,
+            cwd=self.cwd,
+            attendant=HumanAttendant(self.human),
+        )
+
+
+class Row(Struct, frozen=True):
+    """One line of `hermes env list`."""
+
+    name: str
+    kind: str
+    health: str
+    is_usable: bool
+    is_in_use: bool
+
+
+def run(
+    command: Callable[Concatenate[Desk, Rest], Awaitable[None]],
+    *args: Rest.args,
+    **kwargs: Rest.kwargs,
+) -> None:
+    """Read the configuration and run `command`; environments it opens are closed after it."""
+    paths, config = _settings()
+    paths.create()
+    human: Human = TerminalHuman() if sys.stdin.isatty() and sys.stderr.isatty() else Nobody()
+
+    async def work() -> None:
+        cwd = Path.cwd()
+        async with Places.opened(config=config, paths=paths, cwd=cwd, human=human) as places:
+            await command(Desk(paths, config, cwd, human, places), *args, **kwargs)
+
+    anyio.run(work)
+
+
+async def list_environments(desk: Desk, as_json: bool) -> None:
+    rows: dict[str, Row] = {}
+    names = environment_choices(desk.config)
+    used = desk.config.terminal.backend
+
+    async def look(name: str) -> None:
+        try:
+            health, is_usable = await desk.unopened(name).health(), True
+        except HermesError as error:
+            health, is_usable = str(error), False
+        rows[name] = Row(name, kind_of(name, desk.config), health, is_usable, name == used)
+
+    async with task_group() as tasks:
+        for name in names:
+            tasks.start_soon(look, name)
+    if as_json:
+        _json([rows[name] for name in names])
+        return
+    ink = Ink(sys.stdout)
+    for name in names:
+        row = rows[name]
+        mark = ink.accent("▶") if row.is_in_use else " "
+        health = (ink.good if row.is_usable else ink.dim)(visible(row.health))
+        sys.stdout.write(f"{mark} {name:<16} {row.kind:<12} {health}\n")
+
+
+def use(name: str) -> None:
+    """Make `name` the environment commands run in.
+
+    Raises:
+        ConfigError: there is none of that name, or its settings are wrong.
+    """
+    paths, config = _settings()
+    build_environment(name, config=config, paths=paths, cwd=Path.cwd())
+    paths.create()
+    set_value(paths, ("terminal", "backend"), name)
+    say(f"Commands run in {name} from now on; {shown(paths.config_file)} says so.")
+
+
+def show(name: str, as_json: bool) -> None:
+    """Print what is configured for an environment."""
+    _, config = _settings()
+    name = name or config.terminal.backend
+    kind = kind_of(name, config)
+    settings: dict[str, Any] = {"name": name, "backend": kind}
+    settings |= getattr(config.terminal, kind, {})
+    settings |= config.environments.get(name, {})
+    if as_json:
+        _json(settings)
+        return
+    for key, value in settings.items():
+        sys.stdout.write(visible(f"{key}: {value}") + "\n")
+
+
+async def doctor(desk: Desk, name: str) -> None:
+    """Open the place, run a command, write a file and read it back, each with its time."""
+    name = desk.named(name)
+    ink = Ink(sys.stdout)
+
+    async def step(what: str, work: Callable[[], Awaitable[str]]) -> None:
+        started = time.monotonic()
+        try:
+            told = await work()
+        except HermesError:
+            sys.stdout.write(f"{ink.error('✗')} {what}\n")
+            raise
+        seconds = time.monotonic() - started
+        sys.stdout.write(f"{ink.good('✓')} {what}: {visible(told)} {ink.dim(f'{seconds:.2f} s')}\n")
+
+    async def reach() -> str:
+        return f"{(await desk.places.open(name)).name} is there"
+
+    async def command() -> str:
+        environment = await desk.places.open(name)
+        result = await environment.run("uname -sm; id -un; pwd", timeout=PROBE_SECONDS)
+        if result.exit_code != 0:
+            raise HermesError(f"A command ended with {result.exit_code}: {result.output.text}")
+        return ", ".join(result.output.text.split("\n")[:3])
+
+    async def file() -> str:
+        environment = await desk.places.open(name)
+        path = f"/tmp/hermes-doctor-{os.getpid()}"  # noqa: S108 - a path in the environment
+        await environment.write_file(path, b"written by hermes env doctor\n")
+        data = await environment.read_file(path)
+        await environment.run(f"rm -f {path}", timeout=PROBE_SECONDS)
+        return f"{len(data)} bytes written and read back"
+
+    await step("reachable", reach)
+    await step("runs commands", command)
+    await step("keeps files", file)
+
+
+async def run_command(desk: Desk, command: str, on: str, timeout: float, as_json: bool) -> None:
+    """Run `command` everywhere asked for; ends with 1 if it failed anywhere."""
+    names = [name for part in on.split(",") if (name := part.strip())] or [desk.named("")]
+    results: dict[str, CommandResult | HermesError] = {}
+
+    async def one(name: str) -> None:
+        label = f"{name}: " if len(names) > 1 else ""
+
+        async def show_output(data: bytes) -> None:
+            if not as_json:
+                _write_labelled(label, data)
+
+        try:
+            environment = await desk.places.open(name)
+            results[name] = await environment.run(command, timeout=timeout, on_output=show_output)
+        except HermesError as error:
+            results[name] = error
+
+    async with task_group() as tasks:
+        for name in names:
+            tasks.start_soon(one, name)
+    if as_json:
+        _json([_result(name, results[name]) for name in names])
+    codes = [_told(name, results[name], is_alone=len(names) == 1) for name in names]
+    raise SystemExit(codes[0] if len(codes) == 1 else int(any(codes)))
+
+
+def _told(name: str, result: CommandResult | HermesError, *, is_alone: bool) -> int:
+    """The exit code of one place, after saying on stderr how it went there."""
+    if isinstance(result, HermesError):
+        say(f"{name}: {result}")
+        return result.exit_code
+    if result.notice:
+        say(f"{name}: {result.notice}")
+    if result.ended is Ended.TIMEOUT:
+        say(f"{name}: killed when its time was up.")
+    elif result.ended is Ended.LOST:
+        say(f"{name}: the connection was lost; nobody knows whether it finished.")
+    elif not is_alone:
+        say(f"{name}: exit code {result.exit_code}, {result.seconds:.1f} s")
+    return 1 if result.exit_code is None else result.exit_code
+
+
+def _result(name: str, result: CommandResult | HermesError) -> dict[str, object]:
+    if isinstance(result, HermesError):
+        return {"name": name, "error": str(result)}
+    return {
+        "name": name,
+        "exit_code": result.exit_code,
+        "ended": result.ended,
+        "output": result.output.text,
+        "seconds": result.seconds,
+    }
+
+
+async def copy(desk: Desk, source: str, target: str) -> None:
+    """Copy one file; either side may be in an environment."""
+    data = await _read(desk, source)
+    name, path = _split(desk, target)
+    if name:
+        await (await desk.places.open(name)).write_file(path, data)
+    else:
+        await anyio.Path(path).write_bytes(data)
+    say(f"Copied {len(data):,} bytes to {target}.")
+
+
+async def _read(desk: Desk, source: str) -> bytes:
+    name, path = _split(desk, source)
+    if name:
+        return await (await desk.places.open(name)).read_file(path)
+    try:
+        return await anyio.Path(path).read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def _split(desk: Desk, text: str) -> tuple[str, str]:
+    """An environment's name, empty for this machine, and a path in it."""
+    head, colon, path = text.rpartition(":")
+    if not colon or head.startswith((".", "/")):
+        return "", text
+    if head.partition(":")[0] not in environment_choices(desk.config):
+        raise ConfigError(
+            f"There is no environment {head!r}.",
+            hint=f"Choose one of: {', '.join(environment_choices(desk.config))}.",
+        )
+    return head, path
+
+
+async def stop(desk: Desk, name: str) -> None:
+    await desk.unopened(name).stop()
+    say(f"Stopped {name}.")
+
+
+async def clean(desk: Desk, name: str, yes: bool) -> None:
+    """Remove the place, after asking."""
+    if not yes:
+        question = f"Remove {name} with all its files?"
+        if await desk.human.ask(question, ["no", "yes"]) != "yes":
+            raise RefusedError("Nothing was removed.")
+    await desk.unopened(name).destroy()
+    say(f"Removed {name}.")
+
+
+def _settings() -> tuple[Paths, Config]:
+    paths = find_paths(os.environ)
+    config = load_config(paths, environ=os.environ, cwd=Path.cwd())
+    load_secrets(paths, os.environ, config)  # takes the keys out of what children see
+    return paths, config
+
+
+def _write_labelled(label: str, data: bytes) -> None:
+    if label:
+        data = b"".join(label.encode() + line for line in data.splitlines(keepends=True))
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+
+
+def _json(value: Any) -> None:
+    sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
