@@ -138,7 +138,7 @@ class BaseEnvironment(ABC):
             )
         if printed == b"sh\n":
             self._script_type = plain_sh.PlainScript
-            self.capabilities = msgspec.structs.replace(self.capabilities, shell="sh")
+            self.capabilities = msgspec.structs.replace(self.capabilities, has_bash=False)
             self.tell(
                 "There is no bash here: commands run in plain sh, and functions are not kept."
             )
@@ -415,7 +415,7 @@ class BaseEnvironment(ABC):
     async def _spawn(self, *, is_prewarmed: bool = False) -> Worker:
         exec_id = new_id()
         argv = ["bash", "--norc", "--noprofile", "-c", BOOTSTRAP, "bash"]
-        if self.capabilities.shell == "sh":
+        if not self.capabilities.has_bash:
             argv = ["sh", "-c", plain_sh.BOOTSTRAP, "sh"]
         channel = await self.channel(argv, env={EXEC_ID: exec_id})
         return Worker(exec_id=exec_id, channel=channel, is_prewarmed=is_prewarmed)

@@ -1,6 +1,6 @@
 """The one thing a new environment has to provide: a process as byte pipes."""
 
-from typing import Literal, Protocol
+from typing import Protocol
 
 from msgspec import Struct
 
@@ -51,8 +51,8 @@ class Channel(Protocol):
 class Capabilities(Struct, frozen=True, kw_only=True):
     """What an environment can do beyond the contract."""
 
-    shell: Literal["bash", "sh"] = "bash"
-    """What commands run in; see `BaseEnvironment.find_shell`."""
+    has_bash: bool = True
+    """Commands run in bash; otherwise in plain sh, which cannot hand on functions."""
     backpressure: bool = True
     """Output that is not received blocks the producer."""
     prewarm: bool = True

@@ -1,6 +1,6 @@
 """Whether a tool call may run: the mode decides, and where it says "ask", a person does."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from hermes_tui.core.environment import Environment
 from hermes_tui.core.errors import RefusedError
@@ -95,7 +95,7 @@ class Nobody:
             "`--mode full-auto` (commands)",
         )
 
-    async def ask(self, question: str, choices: object = ()) -> str:
+    async def ask(self, question: str, choices: Sequence[str] = ()) -> str:
         del choices
         raise RefusedError(
             f"Nobody is there to answer {question!r}.",

@@ -112,8 +112,9 @@ class HermesApp(App[int]):
                 await self._wants_out.wait()
                 await self._end_turn()
         except HermesError as error:
-            self.failure = error
-            self.exit(return_code=error.exit_code)
+            if not self._wants_out.is_set():
+                self.failure = error
+                self.exit(return_code=error.exit_code)
         finally:
             self._is_out.set()
 
@@ -136,7 +137,6 @@ class HermesApp(App[int]):
         return await (runtime.resume(wanted) if wanted else runtime.new_session())
 
     async def _end_turn(self) -> None:
-        self.human.close()
         self.chat.interrupt()
         with anyio.move_on_after(CLOSING_SECONDS):
             await self.chat.conversation.ended()
@@ -147,6 +147,7 @@ class HermesApp(App[int]):
     async def leave(self, return_code: int) -> None:
         """End the turn, close the runtime and exit, in bounded time."""
         self._wants_out.set()
+        self.human.close()
         with anyio.move_on_after(CLOSING_SECONDS):
             await self._is_out.wait()
         self.exit(return_code, return_code=return_code)
@@ -180,6 +181,8 @@ def run_app(
     pick_session: bool = False,
 ) -> int:
     """Run the screen until the person leaves; the exit code of the process."""
+    if os.isatty(1) and not os.isatty(2):
+        os.dup2(1, 2)  # Textual paints on stderr
     terminal_guard.install()
     sys.setswitchinterval(SWITCH_SECONDS)
     app = HermesApp(

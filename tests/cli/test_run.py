@@ -152,7 +152,7 @@ async def test_a_provider_that_refuses_gives_one_sentence_and_code_4(
         (["run", "--env", "mars", "hi"], 2, "There is no environment 'mars'."),
         (["run", "--model", "opnai/gpt", "hi"], 2, "There is no model provider 'opnai'."),
         (["run", "--model", "openai/gpt-5", "hi"], 4, "OPENAI_API_KEY"),
-        (["run", "--model", "rehearsal", "--resume", "zzzz", "hi"], 1, "There is no session 'zzzz'."),
+        (["run", "-m", "rehearsal", "--resume", "zzzz", "hi"], 1, "There is no session 'zzzz'."),
         (["run", "--model", "rehearsal", "-c", "hi"], 1, "no session to continue"),
         (["run", "--model", "replay:/no/such", "hi"], 2, "/no/such"),
         (["sessions", "show", "zzzz"], 1, "There is no session 'zzzz'."),

@@ -28,7 +28,7 @@ async def exists(environment: Environment, path: str) -> bool:
 
 async def until(question: Callable[[], Awaitable[bool]]) -> None:
     with anyio.fail_after(10):
-        while not await question():  # noqa: ASYNC110 - it is another process's doing
+        while not await question():
             await anyio.sleep(0.02)
 
 

@@ -6,11 +6,12 @@ from pathlib import Path
 import anyio
 import pytest
 
+from hermes_tui.agent.approvals import Nobody
 from hermes_tui.core.events import Approval, ApprovalRequest, Event, ToolFinished, TurnFinished
 from hermes_tui.runtime.runtime import Overrides, open_runtime
 
 
-class Agreeable:
+class Agreeable(Nobody):
     """Says yes to everything."""
 
     async def approve(self, request: ApprovalRequest) -> Approval:

@@ -1,5 +1,6 @@
 """The composition root, with real parts throughout."""
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -14,7 +15,9 @@ from hermes_tui.core.messages import Message, Text, ToolCall, user
 from hermes_tui.runtime.runtime import Overrides, Runtime, open_runtime
 
 
-def opened(folder: Path, *, model: str = "rehearsal"):  # noqa: ANN201 - the context manager's own
+def opened(
+    folder: Path, *, model: str = "rehearsal"
+) -> contextlib.AbstractAsyncContextManager[Runtime]:
     return open_runtime(
         human=Nobody(),
         source="test",

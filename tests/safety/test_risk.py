@@ -24,7 +24,7 @@ NOT_READS = [
     "", "rm x", "ls > out", "cat $(which x)", "echo `id`", "find . -delete", "find . -exec rm {} +",
     "rg --pre ./evil x", "tree -o out", "ls & rm x", "ls &", "cat <(rm x)", "ls\nrm x", "ls; rm x",
     "ls && rm x", "ls || rm x", "ls | sh", "sort -o a b", "git status", "python -c 1", "./ls",
-    "/tmp/ls", "X=1 ls", "echo $HOME", "\\rm x", "'rm' x", "l's' | xargs rm", "if true; then ls; fi",
+    "/tmp/ls", "X=1 ls", "echo $HOME", "\\rm x", "'rm' x", "l's' | xargs rm", "if true; then",
     "ls |& sh", "cat x |", "grep 'open", "file -C -m x", "! ls",
 ]  # fmt: skip
 
@@ -41,7 +41,8 @@ def test_anything_else_has_to_be_asked(command: str) -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["rm -rf /", "rm -rf ~", "rm -fr /*; ls", "sudo rm -rf --no-preserve-root /", "mkfs.ext4 /dev/sda1",
+    ["rm -rf /", "rm -rf ~", "rm -fr /*; ls", "sudo rm -rf --no-preserve-root /",
+     "mkfs.ext4 /dev/sda1",
      "dd if=/dev/zero of=/dev/nvme0n1", "chmod -R 000 /", "chown -R nobody: /", ":(){ :|:& };:"],
 )  # fmt: skip
 def test_catastrophes_are_forbidden_in_every_mode(command: str) -> None:

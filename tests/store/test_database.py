@@ -1,5 +1,3 @@
-# ruff: noqa: ASYNC221, ASYNC240  nothing else runs in these tests' loops
-
 import os
 import sqlite3
 import stat

@@ -1,5 +1,4 @@
 """Several processes on one file, one of them dying."""
-# ruff: noqa: ASYNC220  nothing else runs in these tests' loops
 
 import random
 import signal

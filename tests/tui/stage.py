@@ -291,7 +291,7 @@ class Stage:
     async def until(self, predicate: Callable[[], object], seconds: float = 10) -> None:
         """Let the screen work until `predicate` holds."""
         with anyio.fail_after(seconds):
-            while not predicate():  # noqa: ASYNC110 - what is awaited is a repaint
+            while not predicate():
                 await anyio.sleep(0.01)
 
     async def settled(self, seconds: float = 0.6) -> str:

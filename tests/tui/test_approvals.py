@@ -6,6 +6,7 @@ import anyio
 import pytest
 from textual import events
 
+from hermes_tui.core.errors import RefusedError
 from hermes_tui.core.events import Approval
 from hermes_tui.models.scripted import calls, says
 from hermes_tui.tui.dialogs.sheet import Sheet
@@ -144,6 +145,22 @@ async def test_stopping_the_turn_takes_the_question_away(home: Path) -> None:
         await stage.sees("● idle")
         await stage.until(lambda: "Allow terminal?" not in stage.text)
         assert stage.runtime.tools.ran == []
+
+
+async def test_quitting_while_starting_refuses_the_question(home: Path) -> None:
+    async with on_stage(home, gate=anyio.Event()) as stage:
+        refused: list[str] = []
+
+        async def ask() -> None:
+            try:
+                await stage.app.human.secret("Passphrase?")
+            except RefusedError as error:
+                refused.append(error.message)
+
+        stage.app.run_worker(ask)
+        await stage.sees("Passphrase?")
+        await stage.pilot.press("ctrl+q")
+        await stage.until(lambda: refused)
 
 
 async def test_quitting_refuses_what_waits(home: Path) -> None:

@@ -47,7 +47,7 @@ OFF = ("\x1b[?1049l", "\x1b[?1000l", "\x1b[?1003l", "\x1b[?1006l", "\x1b[?1004l"
 class Terminal:
     """A terminal of 100 by 30 cells with Hermes in it."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, *, has_stderr: bool = True) -> None:
         home.mkdir(exist_ok=True)
         self.master, self.slave = pty.openpty()
         fcntl.ioctl(self.slave, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
@@ -57,7 +57,7 @@ class Terminal:
         self._stream = pyte.ByteStream(self.screen)
         self.process = subprocess.Popen(
             [sys.executable, "-c", SCREEN],
-            stdin=self.slave, stdout=self.slave, stderr=self.slave, cwd=ROOT,
+            stdin=self.slave, stdout=self.slave, stderr=self.slave if has_stderr else subprocess.DEVNULL, cwd=ROOT,
             start_new_session=True,
             env=os.environ | {"TERM": "xterm-256color", "COLORTERM": "truecolor",
                               "HERMES_HOME": str(home), "PYTHONPATH": str(ROOT)},
@@ -138,3 +138,11 @@ def test_even_a_kill_leaves_the_terminal_as_it_was(terminal: Terminal) -> None:
     assert "Hermes was ended by SIGKILL." in after
     assert [mode for mode in OFF if mode not in after] == []
     assert termios.tcgetattr(terminal.slave) == terminal.before
+
+
+def test_the_screen_is_painted_although_stderr_goes_elsewhere(home: Path) -> None:
+    terminal = Terminal(home, has_stderr=False)
+    try:
+        terminal.sees("● idle")
+    finally:
+        terminal.close()
