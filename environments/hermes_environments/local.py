@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -69,12 +69,7 @@ class LocalEnvironment(BaseEnvironment):
             )
 
     async def _close(self) -> None:
-        channels = tuple(self._channels)
-        for channel in channels:
-            channel.abandon()
-        with anyio.move_on_after(EXIT_SECONDS):
-            for channel in channels:
-                await channel.exit_code()
+        await let_go(self._channels)
 
     async def health(self) -> str:
         return "this machine"
@@ -278,6 +273,16 @@ class LocalChannel:
         finally:
             if not self._stdin.closed:
                 self._loop.remove_writer(fd)
+
+
+async def let_go(channels: Iterable[LocalChannel]) -> None:
+    """Abandon all of `channels`, and give their processes a moment to end."""
+    channels = tuple(channels)
+    for channel in channels:
+        channel.abandon()
+    with anyio.move_on_after(EXIT_SECONDS):
+        for channel in channels:
+            await channel.exit_code()
 
 
 def _settle(future: asyncio.Future[None]) -> None:

@@ -133,7 +133,8 @@ class Program:
     async def _build(self, source: str, image: Path, attendant: Attendant) -> None:
         passed = {k: v for k, v in os.environ.items() if _PASSED_TO_BUILDS.fullmatch(k)}
         await attendant.progress(f"building {source}")
-        said = ""
+        said: list[str] = []
+        rest = ""
         async with await anyio.open_process(
             [self.path, "build", str(image), source],
             cwd="/",
@@ -143,13 +144,14 @@ class Program:
         ) as process:
             assert process.stderr is not None
             async for text in TextReceiveStream(process.stderr, errors="replace"):
-                *lines, rest = (said + text).split("\n")
+                *lines, rest = (rest + text).split("\n")
                 for line in lines:
                     await attendant.progress(f"building {source}: {_plain(line)}")
-                said = "\n".join((*lines[-10:], rest))
+                said = [*said, *lines][-20:]
             code = await process.wait()
         if code:
-            raise self._failure(said, what=f"{source} could not be built into an image")
+            text = "\n".join((*said, rest))
+            raise self._failure(text, what=f"{source} could not be built into an image")
 
     def _failure(self, said: str, what: str = "") -> EnvironmentUnavailableError:
         program = Path(self.path).name

@@ -27,6 +27,8 @@ SCREEN_OFF = "\x1b[<u\x1b[?1049l"
 each undoes one more level of what another program may have set."""
 
 FORWARDED = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+HELD = (*FORWARDED, signal.SIGINT)
+"""What waits while there is nobody yet to pass it to."""
 GRACE_SECONDS = 5
 """A child that is still there so long after a forwarded signal is killed."""
 
@@ -43,7 +45,7 @@ def supervise(child: Callable[[], int]) -> int:
     sys.stdout.flush()
     sys.stderr.flush()
     reader, writer = os.pipe()
-    signal.pthread_sigmask(signal.SIG_BLOCK, FORWARDED)  # until there is somebody to pass them to
+    signal.pthread_sigmask(signal.SIG_BLOCK, HELD)
     pid = os.fork()
     if pid == 0:
         os.close(reader)
@@ -60,9 +62,9 @@ def supervise(child: Callable[[], int]) -> int:
 
 def _run_child(child: Callable[[], int], writer: int) -> None:
     """Run `child` and end this process; its Python ending means Textual has tidied up."""
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, FORWARDED)
     code = 1
     try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD)
         code = child()
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else 1 if error.code else 0
@@ -93,7 +95,7 @@ def _wait(pid: int) -> int:
     # The child has the keyboard; an interrupt typed into its editor is not for us.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTTOU, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, FORWARDED)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD)
     while True:
         _, status = os.waitpid(pid, os.WUNTRACED)
         if not os.WIFSTOPPED(status):

@@ -242,6 +242,7 @@ async def edit_outside(chat: "ChatScreen", _argument: str) -> None:
     """Edit the prompt in `$VISUAL` or `$EDITOR`; the agent goes on meanwhile."""
     editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
     text = chat.prompt.whole_text
+    chat.is_lending_terminal = True
     try:
         with app_of(chat).batch_update(), app_of(chat).suspend():
             edited = await anyio.to_thread.run_sync(edited_text, editor, text)
@@ -249,6 +250,8 @@ async def edit_outside(chat: "ChatScreen", _argument: str) -> None:
         raise ConfigError(
             "This terminal cannot be lent to an editor.", hint="Write with ctrl+j for new lines."
         ) from error
+    finally:
+        chat.is_lending_terminal = False
     chat.refresh(layout=True)
     if edited is None:
         raise ConfigError(f"The editor {editor!r} failed.", hint="Set VISUAL or EDITOR.")

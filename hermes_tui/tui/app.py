@@ -35,7 +35,7 @@ ROWS = [(0, "-short"), (30, "-tall")]
 
 CLOSING_SECONDS = 2.0
 """How long leaving may take, whatever the runtime still has to close."""
-SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 SWITCH_SECONDS = 0.0005
 """A busy thread gives way to the screen ten times sooner than Python's default."""
 
@@ -159,6 +159,8 @@ class HermesApp(App[int]):
 
     def _on_signal(self, number: int) -> None:
         """Leave, and be gone after `CLOSING_SECONDS` even if something hangs."""
+        if number == signal.SIGINT and self.chat.is_lending_terminal:
+            return  # ctrl+c typed into the editor reaches every process in the terminal
         late = threading.Timer(CLOSING_SECONDS, os._exit, (128 + number,))
         late.daemon = True
         late.start()

@@ -140,9 +140,13 @@ def test_an_exception_is_reported_and_exits_with_1(request: pytest.FixtureReques
 
 
 def test_an_interrupt_does_not_end_the_launcher(request: pytest.FixtureRequest) -> None:
-    ending = "signal.signal(signal.SIGINT, lambda *_: os.write(1, b'INTERRUPTED')); signal.pause()"
+    ending = (
+        "signal.signal(signal.SIGINT, lambda *_: os.write(1, b'INTERRUPTED'));"
+        "os.write(1, b'READY'); signal.pause()"
+    )
     terminal = started(ending, request)
     child = terminal.child
+    terminal.read_until("READY")
     terminal.process.send_signal(signal.SIGINT)
     os.kill(child, signal.SIGINT)
     terminal.read_until("INTERRUPTED")

@@ -1,12 +1,15 @@
 """The environments the contract is held against; a new one joins by a row in `MAKERS`."""
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from hermes_environments.base import BaseEnvironment
 from hermes_environments.local import LocalEnvironment
-from msgspec import Struct
+
+from tests.environments.makers_singularity import make_singularity
+from tests.environments.places import Place, Shared
 
 
 class ShellOnlyEnvironment(LocalEnvironment):
@@ -19,13 +22,6 @@ class ShellOnlyEnvironment(LocalEnvironment):
     @property
     def jobs_folder(self) -> bytes:
         return super(LocalEnvironment, self).jobs_folder
-
-
-class Place(Struct, frozen=True):
-    """What a maker is given: folders of this machine, for this test alone."""
-
-    workspace: Path
-    state_dir: Path
 
 
 Make = Callable[[], BaseEnvironment]
@@ -41,6 +37,7 @@ def _local(kind: type[LocalEnvironment]) -> Callable[[Place], BaseEnvironment]:
 MAKERS: dict[str, Callable[[Place], BaseEnvironment]] = {
     "local": _local(LocalEnvironment),
     "shell-only": _local(ShellOnlyEnvironment),
+    "singularity": make_singularity,
 }
 
 
@@ -51,10 +48,16 @@ def workspace(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Generator[Shared, None, None]:
+    with ExitStack() as after:
+        yield Shared(tmp_path_factory.mktemp("shared"), after)
+
+
 @pytest.fixture(params=MAKERS)
-def make(request: pytest.FixtureRequest, workspace: Path, tmp_path: Path) -> Make:
+def make(request: pytest.FixtureRequest, workspace: Path, tmp_path: Path, shared: Shared) -> Make:
     """Makes another environment in the same place, as a later Hermes would."""
-    place = Place(workspace, tmp_path / "run")
+    place = Place(workspace, tmp_path / "run", tmp_path / "user", shared)
     return lambda: MAKERS[str(request.param)](place)
 
 

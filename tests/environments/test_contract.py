@@ -361,7 +361,11 @@ async def test_input_nobody_reads_does_not_keep_the_command(environment: Environ
 
 @pytest.mark.parametrize(
     "command",
-    ["sleep 60 & echo $!", "setsid sleep 60 & echo $!", "nohup sleep 60 2>&- & disown; echo $!"],
+    [
+        "sleep 60 & echo $!",
+        "setsid sleep 60 & echo $!",
+        "(trap '' HUP; exec sleep 60) 2>&- & disown; echo $!",
+    ],
 )
 async def test_a_command_ends_although_its_children_hold_the_output(
     environment: Environment, command: str

@@ -38,7 +38,7 @@ async def test_the_sheet_says_what_where_and_why(home: Path) -> None:
         for said in ("rm -rf build && pip install -e .", "It changes files.", "/srv/app", "local"):
             assert said in stage.text
         assert "this session: rm build*" in stage.text
-        assert "waiting for you" in stage.text
+        await stage.sees("waiting for you")
 
 
 @pytest.mark.usefixtures("short_grace")

@@ -40,6 +40,12 @@ def child():
 sys.exit(supervise(child))
 """
 
+EDITOR = """#!/bin/sh
+printf 'EDITING '; cat "$1"
+read -r line
+printf ', %s' "$line" >> "$1"
+"""
+
 OFF = ("\x1b[?1049l", "\x1b[?1000l", "\x1b[?1003l", "\x1b[?1006l", "\x1b[?1004l", "\x1b[?2004l",
        "\x1b[?25h")  # fmt: skip
 
@@ -49,18 +55,22 @@ class Terminal:
 
     def __init__(self, home: Path, *, has_stderr: bool = True) -> None:
         home.mkdir(exist_ok=True)
+        editor = home / "editor"
+        editor.write_text(EDITOR, encoding="utf-8")
+        editor.chmod(0o755)
         self.master, self.slave = pty.openpty()
         fcntl.ioctl(self.slave, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
         self.before = termios.tcgetattr(self.slave)
         self.raw = b""
         self.screen = pyte.Screen(100, 30)
         self._stream = pyte.ByteStream(self.screen)
+        stderr = self.slave if has_stderr else subprocess.DEVNULL
         self.process = subprocess.Popen(
             [sys.executable, "-c", SCREEN],
-            stdin=self.slave, stdout=self.slave, stderr=self.slave if has_stderr else subprocess.DEVNULL, cwd=ROOT,
-            start_new_session=True,
+            stdin=self.slave, stdout=self.slave, stderr=stderr, cwd=ROOT, start_new_session=True,
             env=os.environ | {"TERM": "xterm-256color", "COLORTERM": "truecolor",
-                              "HERMES_HOME": str(home), "PYTHONPATH": str(ROOT)},
+                              "HERMES_HOME": str(home), "PYTHONPATH": str(ROOT),
+                              "VISUAL": str(editor)},
         )  # fmt: skip
 
     def read(self, seconds: float) -> bool:
@@ -129,6 +139,15 @@ def test_a_signal_closes_the_runtime_first(terminal: Terminal, number: signal.Si
     assert "closed" in after
     assert [mode for mode in OFF if mode not in after] == []
     assert termios.tcgetattr(terminal.slave) == terminal.before
+
+
+def test_an_editor_has_the_terminal_to_itself(terminal: Terminal) -> None:
+    terminal.type("start\x07")
+    terminal.sees("EDITING start")
+    os.kill(terminal.child, signal.SIGINT)
+    terminal.type("go\r")
+    terminal.sees("start, go")
+    terminal.sees("● idle")
 
 
 def test_even_a_kill_leaves_the_terminal_as_it_was(terminal: Terminal) -> None:

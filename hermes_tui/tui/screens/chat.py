@@ -77,6 +77,8 @@ class ChatScreen(Screen[None]):
         self._queue = QueueList()
         human.told = lambda text: self.flash(one_line(text))
         self._sheets = SheetSlot(human, may_take_keyboard=self._may_take_keyboard)
+        self.is_lending_terminal = False
+        """Whether an editor has the terminal."""
         self._early = ""
         self._escaped_at = float("-inf")
         self.presenter = Presenter(self.chat.transcript, self._tools, self.status)

@@ -1,0 +1,355 @@
+"""What is asked of the Docker daemon: blocking calls, and a sentence when one fails."""
+
+import socket
+import time
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from msgspec import Struct
+
+from hermes_environments import owners
+from hermes_environments.channel import ChannelLostError
+from hermes_environments.docker_spec import Machine
+from hermes_tui.core.errors import EnvironmentUnavailableError
+
+API_SECONDS = 60
+"""A daemon that does not answer for so long is taken for dead."""
+STOP_SECONDS = 2
+PROGRESS_SECONDS = 0.5
+LABEL = "hermes"
+KEY, OWNER, SPEC, KEEP = "hermes.key", "hermes.owner", "hermes.spec", "hermes.keep"
+
+
+class ContainerDownError(ChannelLostError):
+    """The container is gone, stopped or paused."""
+
+
+class Container(Struct, frozen=True):
+    """A container of ours, as the daemon knows it."""
+
+    id: str
+    name: str
+    status: str
+    """`running`, `exited`, `created`, `paused`, `dead` and the like."""
+    image: str
+    labels: Mapping[str, str]
+
+
+class Started(Struct, frozen=True):
+    """A process in a container, and the connection it is attached to."""
+
+    id: str
+    connection: socket.socket
+    received: bytes
+    """What came on the connection already."""
+    holder: object
+    """Closes the connection when it is forgotten."""
+
+
+class Daemon:
+    """The daemon at `host`, or where the docker command finds it.
+
+    Every method blocks, and raises EnvironmentUnavailableError when it cannot do its work.
+    """
+
+    def __init__(self, host: str = "") -> None:
+        self._host = host
+        self._client: Any = None  # its stubs leave most results unknown
+        self._machine = Machine()
+
+    @property
+    def machine(self) -> Machine:
+        return self._machine
+
+    def connect(self) -> Machine:
+        if self._client is None:
+            self._client, self._machine = self._connected()
+        return self._machine
+
+    def _connected(self) -> tuple[Any, Machine]:
+        import docker
+
+        with _explained("be asked what it is"):
+            if self._host:
+                client: Any = docker.DockerClient(
+                    self._host, version="auto", timeout=API_SECONDS
+                ).api
+            else:
+                client = docker.from_env(version="auto", timeout=API_SECONDS).api
+            facts = client.info()
+        path = getattr(client.get_adapter(client.base_url), "socket_path", "")
+        if client.base_url.startswith(("https://", "http+docker://ssh")):
+            raise EnvironmentUnavailableError(
+                "Hermes talks to a Docker daemon over a socket or plain TCP only.",
+                hint="Use an ssh environment on that machine, or forward its socket with ssh -L.",
+            )
+        security: list[str] = facts.get("SecurityOptions") or []
+        return client, Machine(
+            sockets=(path,) if path else (),
+            is_local=bool(path),
+            is_rootless=any("rootless" in option or "userns" in option for option in security),
+            limits=frozenset(
+                name
+                for name, fact in {
+                    "cpus": "CpuCfsQuota",
+                    "memory": "MemoryLimit",
+                    "pids": "PidsLimit",
+                }.items()
+                if facts.get(fact)
+            )
+            | {"network"},
+        )
+
+    @property
+    def _api(self) -> Any:
+        self.connect()
+        return self._client
+
+    def find(self, name: str) -> Container | None:
+        from docker.errors import NotFound
+
+        with _explained("be asked for its containers"):
+            try:
+                found = self._api.inspect_container(name)
+            except NotFound:
+                return None
+        return Container(
+            id=found["Id"],
+            name=found["Name"].removeprefix("/"),
+            status=found["State"]["Status"],
+            image=found["Config"]["Image"],
+            labels=found["Config"].get("Labels") or {},
+        )
+
+    def reap(self) -> int:
+        """Remove what owners on this machine left when they died; how many that were."""
+        with _explained("be asked for its containers"):
+            found = self._api.containers(all=True, filters={"label": [f"{KEEP}=no"]})
+        dead = [each for each in found if owners.is_dead(each["Labels"].get(OWNER, ""))]
+        for container in dead:
+            self.remove(container["Id"])
+        return len(dead)
+
+    def create(self, name: str, config: Mapping[str, Any]) -> Container:
+        """Create and start it, or find the one of that name another Hermes made meanwhile."""
+        from docker.errors import APIError
+
+        try:
+            with _explained("create a container"):
+                self._api.create_container_from_config(config, name)
+        except EnvironmentUnavailableError as error:
+            is_taken = isinstance(error.__cause__, APIError) and error.__cause__.status_code == 409
+            if not is_taken or not (other := self.find(name)):
+                raise
+            return self.start(other)
+        created = self.find(name)
+        assert created is not None
+        try:
+            return self.start(created)
+        except BaseException:
+            self.remove(name)
+            raise
+
+    def start(self, container: Container) -> Container:
+        """See that it runs."""
+        with _explained(f"start {container.name}"):
+            if container.status == "paused":
+                self._api.unpause(container.id)
+            else:
+                self._api.start(container.id)  # does nothing when it runs
+        return self.find(container.id) or container
+
+    def stop(self, container_id: str) -> None:
+        with suppress(ContainerDownError), _explained("stop a container"):
+            self._api.stop(container_id, timeout=STOP_SECONDS)
+
+    def remove(self, container_id: str) -> None:
+        from docker.errors import APIError
+
+        try:
+            with suppress(ContainerDownError), _explained("remove a container"):
+                self._api.remove_container(container_id, v=True, force=True)
+        except EnvironmentUnavailableError as error:
+            # Somebody else is removing it at this moment.
+            if not (isinstance(error.__cause__, APIError) and error.__cause__.status_code == 409):
+                raise
+
+    def is_idle(self, container_id: str) -> bool:
+        """Whether nothing runs in it but what keeps it up."""
+        with suppress(ContainerDownError), _explained("list processes"):
+            return len(self._api.top(container_id)["Processes"] or []) <= 2
+        return True
+
+    def has_image(self, image: str) -> bool:
+        from docker.errors import NotFound
+
+        with _explained("be asked for its images"):
+            try:
+                self._api.inspect_image(image)
+            except NotFound:
+                return False
+        return True
+
+    def pull(self, image: str, tell: Callable[[str], None]) -> None:
+        """Fetch `image`; `tell` hears how far it is, and may raise to end it."""
+        from docker.utils import parse_repository_tag
+
+        repository, tag = parse_repository_tag(image)
+        failure = ""
+        layers: dict[str, tuple[int, int]] = {}
+        told_at = 0.0
+        with _explained_pull(image):
+            for news in self._api.pull(repository, tag or "latest", stream=True, decode=True):
+                failure = failure or str(news.get("error", ""))
+                sizes = news.get("progressDetail") or {}
+                if news.get("status") == "Downloading" and sizes.get("total"):
+                    layers[news["id"]] = (sizes["current"], sizes["total"])
+                elif news.get("status") == "Download complete" and news.get("id") in layers:
+                    layers[news["id"]] = (layers[news["id"]][1],) * 2
+                if time.monotonic() - told_at >= PROGRESS_SECONDS:
+                    told_at = time.monotonic()
+                    tell(_progress(image, layers))
+        if failure:
+            raise _not_pulled(image, failure)
+
+    def execute(
+        self, container_id: str, argv: Sequence[str], *, env: Mapping[str, str], user: str = ""
+    ) -> Started:
+        """Start a process, its pipes on a connection.
+
+        Raises:
+            ContainerDownError: the container is not up.
+        """
+        with _explained("start a process in the container"):
+            created = self._api.exec_create(
+                container_id,
+                list(argv),
+                stdin=True,
+                environment=dict(env),
+                user=user,
+                workdir="/",
+            )
+            holder: Any = self._api.exec_start(created["Id"], socket=True)
+        connection: socket.socket = holder._sock  # noqa: SLF001 - docker-py has no other way
+        connection.setblocking(False)
+        # What was read along with the headers of the answer would be lost.
+        received: bytes = holder._response.raw._fp.fp.peek(1)  # noqa: SLF001
+        return Started(created["Id"], connection, received, holder)
+
+    def exit_code(self, exec_id: str) -> int | None:
+        """Of a process that ended; None when it runs on, or nobody knows.
+
+        Raises:
+            ContainerDownError: the container it ran in is gone.
+        """
+        with _explained("be asked about a process"):
+            return self._api.exec_inspect(exec_id)["ExitCode"]
+
+    def ran_out_of_memory(self, container_id: str, *, seconds: float) -> bool:
+        """Whether the kernel killed something in the container within the last `seconds`."""
+        now = time.time()
+        with suppress(EnvironmentUnavailableError), _explained("be asked for events"):
+            return any(
+                self._api.events(
+                    since=now - seconds,
+                    until=now + 0.001,
+                    filters={"container": container_id, "event": "oom"},
+                )
+            )
+        return False
+
+
+@contextmanager
+def _explained(doing: str) -> Generator[None, None, None]:
+    """Errors of docker-py as sentences; `doing` completes "Docker could not …"."""
+    from docker.errors import APIError, DockerException
+    from requests import RequestException
+
+    try:
+        yield
+    except APIError as error:
+        reason = str(error.explanation or error).strip().rstrip(".")
+        if error.status_code == 404 and "container" in reason.lower():
+            raise ContainerDownError(f"{reason}.") from error
+        if error.status_code == 409 and (" not running" in reason or " paused" in reason):
+            raise ContainerDownError(f"{reason}.") from error
+        raise EnvironmentUnavailableError(
+            f"Docker could not {doing}: {reason}.", hint=_advice(reason)
+        ) from error
+    except (DockerException, RequestException, OSError) as error:
+        raise _unreachable(error) from error
+
+
+@contextmanager
+def _explained_pull(image: str) -> Generator[None, None, None]:
+    from docker.errors import APIError
+
+    try:
+        with _explained("pull an image"):
+            yield
+    except EnvironmentUnavailableError as error:
+        if isinstance(error.__cause__, APIError):
+            raise _not_pulled(image, str(error.__cause__.explanation)) from error
+        raise
+
+
+def _not_pulled(image: str, reason: str) -> EnvironmentUnavailableError:
+    return EnvironmentUnavailableError(
+        f"The image {image!r} is not here and could not be pulled: {reason.strip().rstrip('.')}.",
+        hint=f"Check its name and the connection, and try `docker pull {image}`.",
+    )
+
+
+def _progress(image: str, layers: Mapping[str, tuple[int, int]]) -> str:
+    done = sum(current for current, _ in layers.values())
+    total = sum(size for _, size in layers.values())
+    return f"pulling {image}, {100 * done // total} %" if total else f"pulling {image}"
+
+
+_ADVICE = {
+    "executable file not found": "Choose an image that has `sleep` and `sh`.",
+    "docker-init": "Install docker-init (tini) beside the daemon.",
+    "No such image": "Pull it with `docker pull`.",
+    "no space left": "Make room with `docker system prune`.",
+    "network": "Create it with `docker network create`, or choose none or bridge.",
+    "mount": "Correct `mounts` in the configuration.",
+}
+
+
+def _advice(reason: str) -> str:
+    found = (hint for words, hint in _ADVICE.items() if words.lower() in reason.lower())
+    return next(found, "Look into the daemon's log.")
+
+
+def _unreachable(error: BaseException) -> EnvironmentUnavailableError:
+    """Why the daemon did not answer, out of the errors docker-py wraps in each other."""
+    told = "".join(repr(each) for each in _causes(error))
+    if "PermissionError" in told or "Permission denied" in told:
+        return EnvironmentUnavailableError(
+            "Docker's socket may not be used by this user.",
+            hint="Add yourself to the group docker (`sudo usermod -aG docker $USER`)"
+            " and log in again, or use rootless Docker.",
+        )
+    if "timed out" in told.lower() or "timeout" in told.lower():
+        return EnvironmentUnavailableError(
+            f"The Docker daemon did not answer within {API_SECONDS} s.",
+            hint="Restart it, e.g. with `sudo systemctl restart docker`.",
+        )
+    return EnvironmentUnavailableError(
+        "There is no Docker daemon running, or not where it is looked for.",
+        hint="Start it, e.g. with `sudo systemctl start docker` or Docker Desktop,"
+        " or set DOCKER_HOST.",
+    )
+
+
+def _causes(error: BaseException) -> Generator[BaseException, None, None]:
+    seen: set[int] = set()
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        each = waiting.pop()
+        if each is None or id(each) in seen:
+            continue
+        seen.add(id(each))
+        yield each
+        waiting += [each.__cause__, each.__context__]

@@ -1,0 +1,303 @@
+"""Commands in an apptainer instance: a container without a daemon, as root or anybody."""
+
+import fcntl
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import anyio
+import msgspec
+
+from hermes_environments import singularity_spec as spec
+from hermes_environments.base import FRIENDLY, BaseEnvironment
+from hermes_environments.capture import make_private
+from hermes_environments.channel import Capabilities, Channel
+from hermes_environments.local import LocalChannel, let_go
+from hermes_environments.options import read_options
+from hermes_environments.singularity_program import STOP_SECONDS, Instance, Program
+from hermes_environments.singularity_spec import SingularityOptions
+from hermes_tui.core.environment import Attendant, NoAttendant
+from hermes_tui.core.errors import EnvironmentUnavailableError
+
+LOCK_SECONDS = 20.0
+"""For an instance that is being stopped to be gone."""
+
+# Stopping takes seconds, so nobody waits for it. What commands left running keeps the instance.
+_RETIRE = f"""
+for pause in 0 0.5 0.5; do
+  sleep $pause
+  count=$("$1" -q exec --pwd / "instance://$2" \\
+    sh -c 'cat /proc/[0-9]*/environ 2>/dev/null | grep -c HERMES_EXEC_ID=')
+  [ "$count" = 0 ] && exec "$1" -q instance stop -t {STOP_SECONDS} "$2"
+done
+"""
+
+
+class SingularityEnvironment(BaseEnvironment):
+    """Commands in an instance that every Hermes of this user with the same settings shares."""
+
+    capabilities = Capabilities(limits=frozenset({"network"}))
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        cwd: str | None,
+        pass_env: Sequence[str],
+        state_dir: str,
+        options: Mapping[str, object],
+        attendant: Attendant | None = None,
+    ) -> None:
+        """`options` are those of `SingularityOptions`; `cwd` is a folder of this machine."""
+        del cwd
+        self._options = read_options(SingularityOptions, options, environment=name)
+        spec.check(self._options, name=name)
+        passed = {key: os.environ[key] for key in pass_env if key in os.environ}
+        super().__init__(
+            name,
+            cwd=self._options.workdir,
+            state_dir=state_dir,
+            variables={**FRIENDLY, **passed, **self._options.env},
+        )
+        self._attendant = attendant or NoAttendant()
+        place = f"{Path(state_dir).absolute()}\n{name}"
+        slug = re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-")[:24]
+        self._key = f"hermes-{slug}-{hashlib.sha256(place.encode()).hexdigest()[:8]}"
+        self._instance_name = f"{self._key}-{spec.fingerprint(self._options)}"
+        self._home = Path(state_dir).absolute() / "singularity" / self._key
+        self._program: Program | None = None
+        self._image = ""
+        self._instance: Instance | None = None
+        self._reviving = anyio.Lock()
+        self._lock: int | None = None
+        self._channels: set[LocalChannel] = set()
+
+    async def channel(self, argv: Sequence[str], *, env: Mapping[str, str]) -> Channel:
+        await self._revive()
+        marks = ["env", *(f"{name}={value}" for name, value in env.items())] if env else []
+        process = self._start(["exec", "--pwd", "/", self._address, *marks, *argv])
+        channel = LocalChannel(process, self._channels.discard)
+        self._channels.add(channel)
+        return channel
+
+    async def health(self) -> str:
+        program = Program.find()
+        self._find_image_file()
+        running = await program.instances(self._instance_name)
+        return f"{await program.version()}, {'running' if running else 'not running'}"
+
+    async def stop(self) -> None:
+        await self.close()
+        program = Program.find()
+        for instance in await program.instances(self._key):
+            await program.stop(instance.name)
+
+    async def destroy(self) -> None:
+        await self.stop()
+        await anyio.to_thread.run_sync(_remove, self._home)
+
+    async def _open(self) -> None:
+        self._program = Program.find()
+        possible = await anyio.to_thread.run_sync(spec.possible_limits)
+        spec.check_limits(self._options, possible, name=self.name)
+        self.capabilities = msgspec.structs.replace(self.capabilities, limits=possible)
+        self._image = await self._find_image()
+        await anyio.to_thread.run_sync(self._make_folders)
+        try:
+            await self._acquire()
+            await self._attach()
+            await self.find_shell()
+        except BaseException:
+            self._release()
+            raise
+
+    async def _close(self) -> None:
+        await let_go(self._channels)
+        if self._lock is not None and self._instance is not None:
+            if self._is_only_user():
+                self._retire()
+            self._release()
+        self._instance = None
+
+    async def _remark(self, exit_code: int | None) -> str:
+        if self._instance is not None and not self._instance.is_alive:
+            return f"The instance of {self.name} ended while the command ran."
+        return await super()._remark(exit_code)
+
+    @property
+    def _address(self) -> str:
+        return f"instance://{self._instance_name}"
+
+    def _start(self, arguments: Sequence[str]) -> subprocess.Popen[bytes]:
+        assert self._program is not None
+        try:
+            return subprocess.Popen(
+                [self._program.path, "-q", *arguments],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                bufsize=0,
+                cwd="/",
+                env=self._program.environ,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise EnvironmentUnavailableError(
+                f"{self._program.path} could not be started: {error.strerror}.",
+                hint="Close programs or raise the limit on processes and open files.",
+            ) from error
+
+    def _find_image_file(self) -> Path | None:
+        """The image as a file or folder of this machine; None for a reference to build from."""
+        if "://" in self._options.source:
+            return None
+        path = Path(self._options.source).expanduser().absolute()
+        if not path.exists():
+            raise EnvironmentUnavailableError(
+                f"There is no image {str(path)!r} for {self.name!r}.",
+                hint="Correct `image`, or build it with `apptainer build`.",
+            )
+        return path
+
+    async def _find_image(self) -> str:
+        assert self._program is not None
+        path = self._find_image_file()
+        if path is None:
+            images = self._folder.absolute() / "singularity" / "images"
+            path = await self._program.build(self._options.source, images, self._attendant)
+        return str(path)
+
+    def _make_folders(self) -> None:
+        make_private(self._home / "scratch")
+        if self._options.overlay != spec.IN_MEMORY:
+            make_private(spec.overlay_folder(self._options, self._home))
+
+    async def _attach(self) -> None:
+        """Find the running instance, or start one."""
+        assert self._program is not None
+        found = await self._program.instances(self._key)
+        for instance in found:
+            if instance.name == self._instance_name:
+                self._instance = instance
+                return
+        if found:
+            await self._replace(found)
+        await self._launch()
+
+    async def _replace(self, found: Sequence[Instance]) -> None:
+        assert self._program is not None
+        if not self._is_only_user():
+            raise EnvironmentUnavailableError(
+                f"Another Hermes uses {self.name!r} with other settings.",
+                hint="Close it, or give this environment another name.",
+            )
+        for instance in found:
+            await self._program.stop(instance.name)
+        self._share()
+        self.tell(
+            f"The settings of {self.name} have changed, so its instance was started anew;"
+            " what ran in it has ended."
+        )
+
+    async def _launch(self) -> None:
+        assert self._program is not None
+        await self._attendant.progress(f"starting {self._options.source}")
+        arguments = spec.start_arguments(self._options, folder=self._home, name=self.name)
+        failure: EnvironmentUnavailableError | None = None
+        try:
+            await self._program.call(
+                "-q", "instance", "start", *arguments, self._image, self._instance_name
+            )
+        except EnvironmentUnavailableError as error:
+            failure = error  # unless another Hermes was a moment faster
+        found = await self._program.instances(self._instance_name)
+        if not found:
+            raise failure or EnvironmentUnavailableError(
+                f"The instance of {self.name} ended right after its start.",
+                hint=f"Try `apptainer exec {self._options.source} bash`.",
+            )
+        self._instance = found[0]
+        await self._make_workdir()
+
+    async def _make_workdir(self) -> None:
+        assert self._program is not None
+        try:
+            await self._program.call(
+                "-q", "exec", "--pwd", "/", self._address, "mkdir", "-p", self._options.workdir
+            )
+        except EnvironmentUnavailableError as error:
+            raise EnvironmentUnavailableError(
+                f"There is no folder {self._options.workdir!r} to work in: {error.message}",
+                hint="Choose another `workdir`, or mount one there.",
+            ) from error
+
+    async def _revive(self) -> None:
+        """Start the instance again when it has gone behind our back."""
+        if self._instance is None or self._instance.is_alive:
+            return
+        async with self._reviving:
+            if not self._instance.is_alive:
+                await self._attach()
+                kept = "Changes outside mounts were kept in memory and are lost."
+                self.tell(
+                    f"The instance of {self.name} was gone and has been started anew; what ran in"
+                    f" it has ended.{' ' + kept if self._options.overlay == 'memory' else ''}"
+                )
+
+    async def _acquire(self) -> None:
+        """Register as a user of the instance, once nobody is stopping it."""
+        self._lock = os.open(self._home / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        with anyio.move_on_after(LOCK_SECONDS):
+            while not self._share():  # noqa: ASYNC110 - another process holds it
+                await anyio.sleep(0.05)
+            return
+        raise EnvironmentUnavailableError(
+            f"The instance of {self.name!r} is being stopped by another Hermes.",
+            hint="Try again in a moment.",
+        )
+
+    def _share(self) -> bool:
+        return self._flock(fcntl.LOCK_SH)
+
+    def _is_only_user(self) -> bool:
+        return self._flock(fcntl.LOCK_EX)
+
+    def _flock(self, kind: int) -> bool:
+        assert self._lock is not None
+        try:
+            fcntl.flock(self._lock, kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def _release(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def _retire(self) -> None:
+        """Stop the instance once nothing runs in it, without waiting for that."""
+        assert self._program is not None
+        assert self._lock is not None
+        subprocess.run(
+            ["sh", "-c", f"({_RETIRE}) &", "sh", self._program.path, self._instance_name],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd="/",
+            env=self._program.environ,
+            pass_fds=(self._lock,),
+            start_new_session=True,
+            check=False,
+        )
+
+
+def _remove(folder: Path) -> None:
+    # The kernel makes overlayfs's work folder without any permission.
+    for path in folder.glob("overlay/work/*"):
+        path.chmod(0o700)
+    shutil.rmtree(folder, ignore_errors=True)

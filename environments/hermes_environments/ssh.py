@@ -1,0 +1,268 @@
+"""Another machine, over SSH: nothing is installed there, and nothing but jobs written."""
+
+import asyncio
+import os
+import shlex
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import anyio
+import msgspec
+
+from hermes_environments.base import FRIENDLY, BaseEnvironment
+from hermes_environments.channel import Capabilities, Channel, ChannelLostError
+from hermes_environments.options import read_options
+from hermes_environments.ssh_hosts import SshOptions, Target, parse_address, resolve
+from hermes_environments.worker import EXEC_ID, encode, quote
+from hermes_tui.core.environment import Attendant, NoAttendant
+from hermes_tui.core.errors import EnvironmentUnavailableError
+
+if TYPE_CHECKING:  # takes 0.2 s to import
+    import paramiko
+
+    from hermes_environments.ssh_connect import Dialer
+    from hermes_environments.ssh_files import Files
+    from hermes_environments.ssh_link import Link
+
+CHANNELS = 8
+"""Per connection; sshd refuses the eleventh (MaxSessions)."""
+RESERVED = 2
+"""Of these, for ending commands and for files."""
+CONNECTIONS = 8
+WINDOW = 1 << 20
+"""Bytes of output a command may be ahead of its reader."""
+CHUNK = 1 << 18
+PIECE = 32_768
+OPEN_SECONDS = 15.0
+"""For a server to start a command."""
+TICK_SECONDS = 2.5
+UNANSWERED = 3
+"""So many questions without an answer, and the connection is dead: after at most 12.5 s."""
+IDLE_SECONDS = 15.0
+"""Between two questions while nobody waits for output."""
+QUIET_SECONDS = 0.5
+"""A process that ended has printed all it had when nothing came for so long."""
+DISCARD_PAUSE = 0.1
+"""Seconds between two chunks discarded for a background child that prints without end."""
+RETRY_PAUSES = (0.5, 1.0, 2.0, 4.0)
+"""Seconds between attempts to connect anew."""
+HEALTH_SECONDS = 3.0
+
+# Login files may print as well, so what is ours begins with a byte they hardly will.
+_PROBE = r"""
+w=$1; case $w in "~" | "~/"*) w=$HOME${w#"~"} ;; esac
+w=$(cd -- "$w" 2>/dev/null && pwd)
+printf '\036%s\0' "$HOME" "${XDG_STATE_HOME-}" "$w" "$(command -v bash)"
+"""
+
+
+class SshEnvironment(BaseEnvironment):
+    """Commands on a host, as whoever logs in there."""
+
+    capabilities = Capabilities(durable=True)
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        cwd: str | None,
+        pass_env: Sequence[str],
+        state_dir: str,
+        options: Mapping[str, object],
+        attendant: Attendant | None = None,
+    ) -> None:
+        """`cwd` is a folder of this machine and means nothing there."""
+        del cwd
+        self._options = read_options(SshOptions, options, environment=name)
+        if address := self._options.target or self._options.host:
+            parse_address(address)
+        passed = {key: os.environ[key] for key in pass_env if key in os.environ}
+        variables = FRIENDLY | passed | self._options.env
+        super().__init__(
+            name, cwd=self._options.workdir, state_dir=state_dir, variables=variables
+        )
+        self._attendant = attendant or NoAttendant()
+        self._dialer: Dialer | None = None
+        self._target: Target | None = None
+        self._connections: list[Connection] = []
+        self._dialing = anyio.Lock()
+        self._freed = anyio.Event()
+        self._was_connected = False
+        self._files: Files | None = None
+        self._home = ""
+        self._jobs_folder = ""
+
+    @property
+    def jobs_folder(self) -> bytes:
+        # Not as the session's variables say: they may change, and jobs would be lost.
+        return quote(encode(self._jobs_folder))
+
+    async def _open(self) -> None:
+        await anyio.to_thread.run_sync(self._prepare)
+        try:
+            await self._look_around()
+        except BaseException:
+            await self._close()
+            raise
+
+    async def _close(self) -> None:
+        connections, self._connections = self._connections, []
+        self._files = None
+        for connection in connections:
+            await connection.close()
+        self._was_connected = False
+
+    async def health(self) -> str:
+        target = self._target or await anyio.to_thread.run_sync(self._resolve)
+        if connections := self._alive():
+            seconds = await connections[0].answer_seconds()
+            return f"connected to {target.label}, answers in {seconds * 1000:.0f} ms"
+        if target.via is None:
+            await _knock(target)
+            return f"{target.label} answers"
+        return f"{target.label} by way of {target.via.label}"
+
+    async def channel(self, argv: Sequence[str], *, env: Mapping[str, str]) -> Channel:
+        # The login shell may be any: `exec` and quoted words are what all of them know.
+        assignments = [f"{name}={value}" for name, value in env.items()]
+        command = "exec " + shlex.join(["env", *assignments, *argv] if env else argv)
+        for _ in range(CONNECTIONS + 1):
+            connection = await self._connection(reserved=RESERVED if EXEC_ID in env else 0)
+            channel = await connection.start(command)
+            if channel is not None:
+                return channel
+            if connection.limit == 0 and connection.link.is_active():
+                break
+        raise EnvironmentUnavailableError(
+            f"{self._label} does not start commands.",
+            hint="Check that this login may have a shell, and MaxSessions in sshd_config.",
+        )
+
+    async def read_file(self, path: str, *, offset: int = 0, limit: int | None = None) -> bytes:
+        if (sftp := await self._sftp()) is None:
+            return await super().read_file(path, offset=offset, limit=limit)
+        return await self._transfer(sftp.read, self._expanded(path), offset, limit)
+
+    async def write_file(self, path: str, data: bytes) -> None:
+        from hermes_environments.ssh_files import UnsupportedError
+
+        if (sftp := await self._sftp()) is not None:
+            with suppress(UnsupportedError):
+                await self._transfer(sftp.write, self._expanded(path), data)
+                return
+        await super().write_file(path, data)
+
+    async def _remark(self, exit_code: int | None) -> str:
+        if exit_code is not None:
+            return ""
+        return (
+            f"The connection to {self._label} was lost. Nobody knows whether the command "
+            "finished; it may still be running there."
+        )
+
+    @property
+    def _label(self) -> str:
+        return self._target.label if self._target else self.name
+
+    def _resolve(self) -> Target:
+        return resolve(self._options, environment=self.name)
+
+    def _prepare(self) -> None:
+        from hermes_environments.ssh_connect import Dialer
+
+        target = self._resolve()
+        if self._dialer is None or target != self._target:
+            self._target = target
+            self._dialer = Dialer(
+                target, timeout=self._options.connect_timeout, attendant=self._attendant
+            )
+
+    async def _look_around(self) -> None:
+        """Find out what the host is like, and whether there is the folder to work in."""
+        given = self._options.env
+        workdir = self._options.workdir
+        if "HOME" in given and (workdir == "~" or workdir.startswith("~/")):
+            workdir = given["HOME"] + workdir[1:]
+        channel = await self.channel(["sh", "-c", _PROBE, "sh", workdir], env={})
+        try:
+            printed = bytearray()
+            while data := await channel.recv():
+                printed += data
+        finally:
+            await channel.close()
+        fields = printed.partition(b"\x1e")[2].decode("utf-8", "surrogateescape").split("\0\x1e")
+        if len(fields) != 4:
+            said = printed.decode("utf-8", "replace").strip()[-200:]
+            raise EnvironmentUnavailableError(
+                f"{self._label} let us in but ran no command{f': {said}' if said else ''}.",
+                hint="Check that this login has a shell.",
+            )
+        home, state, found, bash = fields
+        if not found:
+            raise EnvironmentUnavailableError(
+                f"There is no folder {workdir!r} on {self._label} to work in.",
+                hint="Create it there, or set 'workdir'.",
+            )
+        if not bash.startswith("/"):
+            self.use_plain_sh()
+        self._home = given.get("HOME", home)
+        state = given.get("XDG_STATE_HOME", state) or f"{self._home}/.local/state"
+        self._jobs_folder = f"{state}/hermes-tui/jobs"
+        if not self._state.is_complete:
+            self._first_cwd = found
+            self._state = msgspec.structs.replace(self._state, cwd=found)
+
+    async def _connection(self, *, reserved: int) -> "Connection":
+        """One with a place for another channel, which is taken."""
+        while True:
+            async with self._dialing:
+                self._connections = alive = self._alive()
+                for connection in alive:
+                    if connection.used < connection.limit - reserved:
+                        connection.used += 1
+                        return connection
+                if len(alive) < CONNECTIONS:
+                    connection = Connection(await self._dial(), self._on_freed)
+                    self._connections.append(connection)
+                    connection.used = 1
+                    return connection
+                self._freed = freed = anyio.Event()
+                if any(connection.let_go() for connection in alive):
+                    continue
+            await freed.wait()
+
+    async def _dial(self) -> "Link":
+        from hermes_environments.ssh_connect import UnreachableError
+
+        assert self._dialer is not None
+        pauses = iter(RETRY_PAUSES if self._was_connected else ())
+        while True:
+            try:
+                link = await self._dialer.connect()
+            except UnreachableError as error:
+                if (pause := next(pauses, None)) is None:
+                    raise
+                await self._attendant.progress(f"{error.message} Trying again in {pause:g} s.")
+                await anyio.sleep(pause)
+            else:
+                self._was_connected = True
+                return link
+
+    def _alive(self) -> "list[Connection]":
+        return [connection for connection in self._connections if connection.link.is_active()]
+
+    def _on_freed(self) -> None:
+        self._freed.set()
+
+    async def _sftp(self) -> "Files | None":
+        """The session for files; None where the server has none to offer."""
+        await self._ensure_open()
+        if self._files is None or not self._files.is_open:
+            connection = await self._connection(reserved=0)
+            self._files = await connection.start_files()
+        return self._files
+
+    async def _transfer(self, work: "Callable[..., T]", *arguments: object) -> "T":
+        from hermes_environments.ssh_link import in_thread

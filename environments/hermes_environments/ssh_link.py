@@ -1,0 +1,151 @@
+"""One SSH connection: nobody who uses it is blocked, and it says when something happened."""
+
+import asyncio
+import logging
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from queue import SimpleQueue
+from typing import Any, ClassVar, TypeVar, cast
+
+import paramiko
+from paramiko.common import (
+    MSG_CHANNEL_CLOSE,
+    MSG_CHANNEL_REQUEST,
+    MSG_CHANNEL_WINDOW_ADJUST,
+    cMSG_GLOBAL_REQUEST,
+)
+from paramiko.packet import Packetizer
+
+T = TypeVar("T")
+Handler = Callable[[paramiko.Channel, paramiko.Message], object]
+
+# Without a handler Python prints warnings on stderr, which is the screen.
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
+
+
+class Pulse(Packetizer):
+    """Reads packets and remembers when the last one came."""
+
+    heard_at = 0.0
+    """On the clock of `time.monotonic`."""
+
+    def read_message(self) -> tuple[int, paramiko.Message]:
+        found = super().read_message()
+        self.heard_at = time.monotonic()
+        return found
+
+
+def _and_wake(handler: Handler) -> Handler:
+    def handle(channel: paramiko.Channel, message: paramiko.Message) -> None:
+        handler(channel, message)
+        link = channel.get_transport()
+        if isinstance(link, Link) and (wake := link.wakers.get(channel.chanid)):
+            wake()
+
+    return handle
+
+
+def _on_request(channel: paramiko.Channel, message: paramiko.Message) -> None:
+    """Note the signal that ended a process, which paramiko does not (RFC 4254, 6.10)."""
+    name = message.get_text()
+    message.rewind()
+    message.get_int()
+    if name != "exit-signal":
+        _HANDLERS[MSG_CHANNEL_REQUEST](channel, message)
+        return
+    message.get_text()
+    message.get_boolean()
+    with suppress(KeyError):
+        channel.exit_status = 128 + signal.Signals[f"SIG{message.get_text()}"]
+    channel.status_event.set()
+
+
+_HANDLERS = cast(
+    "dict[int, Handler]",
+    paramiko.Transport._channel_handler_table,  # noqa: SLF001 # pyright: ignore[reportAttributeAccessIssue, reportPrivateUsage, reportUnknownMemberType]
+)
+
+
+class Link(paramiko.Transport):
+    """A connection whose users are never blocked and learn what happens.
+
+    paramiko sends in the caller's thread and waits there while the network is stuck or
+    keys are exchanged. Here a thread of the link's own sends; what waits to be sent is
+    bounded by the channels' windows. `wakers` are called, in paramiko's thread, when a
+    channel's process ended, it was closed, or more may be sent.
+    """
+
+    _channel_handler_table: ClassVar[dict[int, Handler]] = {
+        **_HANDLERS,
+        MSG_CHANNEL_REQUEST: _and_wake(_on_request),
+        MSG_CHANNEL_WINDOW_ADJUST: _and_wake(_HANDLERS[MSG_CHANNEL_WINDOW_ADJUST]),
+        MSG_CHANNEL_CLOSE: _and_wake(_HANDLERS[MSG_CHANNEL_CLOSE]),
+    }
+
+    def __init__(self, sock: socket.socket | paramiko.Channel, via: "Link | None") -> None:
+        super().__init__(sock, packetizer_class=Pulse)
+        self.wakers: dict[int, Callable[[], None]] = {}
+        self._via = via
+        self._outbox: SimpleQueue[paramiko.Message | None] = SimpleQueue()
+
+    @property
+    def heard_at(self) -> float:
+        """When the server last sent anything, on the clock of `time.monotonic`."""
+        assert isinstance(self.packetizer, Pulse)
+        return self.packetizer.heard_at
+
+    def ask(self) -> None:
+        """Ask the server for a sign of life; any answer counts, also a refusal."""
+        question = paramiko.Message()
+        question.add_byte(cMSG_GLOBAL_REQUEST)
+        question.add_string("keepalive@openssh.com")
+        question.add_boolean(True)
+        self._send_user_message(question)
+
+    def run(self) -> None:
+        writer = threading.Thread(target=self._write, name="hermes-ssh-writer", daemon=True)
+        writer.start()
+        try:
+            super().run()
+        finally:
+            self._outbox.put(None)
+            for wake in tuple(self.wakers.values()):
+                wake()
+
+    def close(self) -> None:
+        super().close()
+        if self._via is not None:
+            self._via.close()
+
+    def _send_user_message(self, data: paramiko.Message) -> None:
+        self._outbox.put(data)
+
+    def _write(self) -> None:
+        while (message := self._outbox.get()) is not None:
+            try:
+                super()._send_user_message(message)  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
+            except (paramiko.SSHException, OSError, EOFError):
+                super().close()
+                return
+
+
+async def in_thread(
+    work: Callable[..., T], *arguments: Any, undo: Callable[[T], object] | None = None
+) -> T:
+    """Do what blocks; when this is cancelled, what it comes to later is undone."""
+    future = asyncio.get_running_loop().run_in_executor(None, partial(work, *arguments))
+
+    def drop(future: asyncio.Future[T]) -> None:
+        if not future.cancelled() and future.exception() is None and undo is not None:
+            undo(future.result())
+
+    try:
+        return await asyncio.shield(future)
+    except asyncio.CancelledError:
+        future.add_done_callback(drop)
+        raise
