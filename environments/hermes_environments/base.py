@@ -97,9 +97,9 @@ class BaseEnvironment(ABC):
     async def _close(self) -> None:  # noqa: B027 - not every place needs it
         """Release the place."""
 
-    async def _remark(self, exit_code: int | None) -> str:
-        """What the place knows about a command that ended so, e.g. that memory ran out."""
-        del exit_code
+    async def _remark(self, result: CommandResult) -> str:
+        """What the place knows about a command that failed, e.g. that memory ran out."""
+        del result
         return ""
 
     async def health(self) -> str:
@@ -137,11 +137,13 @@ class BaseEnvironment(ABC):
                 hint="Choose one that has bash or sh.",
             )
         if printed == b"sh\n":
-            self._script_type = plain_sh.PlainScript
-            self.capabilities = msgspec.structs.replace(self.capabilities, has_bash=False)
-            self.tell(
-                "There is no bash here: commands run in plain sh, and functions are not kept."
-            )
+            self.use_plain_sh()
+
+    def use_plain_sh(self) -> None:
+        """For `_open`: commands run in sh from now on."""
+        self._script_type = plain_sh.PlainScript
+        self.capabilities = msgspec.structs.replace(self.capabilities, has_bash=False)
+        self.tell("There is no bash here: commands run in plain sh, and functions are not kept.")
 
     def tell(self, notice: str) -> None:
         """Have the model read this with the next result."""
@@ -278,8 +280,8 @@ class BaseEnvironment(ABC):
         capture = Capture(self._folder / "output")
         worker = worker or await self._take()
         outcome, notice = await self._attempt(worker, script, capture, timeout, stdin, on_output)
-        if worker.is_prewarmed and outcome and outcome.exit_code is not None and not outcome.header:
-            # The spare worker died while it waited; the command has not run.
+        if worker.is_prewarmed and outcome and outcome.has_surely_not_run:
+            # The spare worker died while it waited.
             worker = await self._spawn()
             outcome, notice = await self._attempt(
                 worker, script, capture, timeout, stdin, on_output
@@ -315,7 +317,8 @@ class BaseEnvironment(ABC):
                 self._prewarm()
                 outcome = await conversation.hear(on_output)
         except ChannelLostError:
-            outcome = Outcome(exit_code=None, header=None, trailer=None)
+            sent = conversation.was_sent
+            outcome = Outcome(exit_code=None, header=None, trailer=None, was_sent=sent)
         except BaseException:
             await _to_the_end(self._kill(worker, conversation))
             raise
@@ -380,7 +383,7 @@ class BaseEnvironment(ABC):
         return f"{'Some' if left is None else left} processes of the command may still be running."
 
     async def _with_notices(self, result: CommandResult) -> CommandResult:
-        remark = "" if result.exit_code == 0 else await self._remark(result.exit_code)
+        remark = "" if result.exit_code == 0 else await self._remark(result)
         notices = filter(None, (*self._take_notices(), result.notice, remark))
         return msgspec.structs.replace(result, notice=" ".join(notices))
 

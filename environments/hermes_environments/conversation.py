@@ -28,6 +28,13 @@ class Outcome(Struct, frozen=True):
     """None when it ended before it began with the command."""
     trailer: Trailer | None
     """None when the command replaced or killed its shell, or has a trap of its own on EXIT."""
+    was_sent: bool = True
+    """Otherwise the worker never had its whole script."""
+
+    @property
+    def has_surely_not_run(self) -> bool:
+        """Whether it may be given to another worker; a lost one might have begun."""
+        return not self.was_sent or (self.exit_code is not None and not self.header)
 
 
 class Conversation:
@@ -40,6 +47,7 @@ class Conversation:
         self._nonce = new_nonce()
         self._transcript = Transcript(self._nonce, script.state, keeps_state=script.keeps_state)
         self._feeder: asyncio.Task[None] | None = None
+        self.was_sent = False
 
     async def begin(self, stdin: bytes) -> None:
         """Send the script; the command's own input follows while its output is read.
@@ -48,6 +56,7 @@ class Conversation:
             ChannelLostError: the transport died.
         """
         await self._channel.send(self._script.render(self._nonce))
+        self.was_sent = True
         if self._script.has_stdin:
             self._feeder = asyncio.create_task(self._feed(stdin))
 

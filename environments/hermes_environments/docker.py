@@ -3,13 +3,11 @@
 import asyncio
 import hashlib
 import os
-import secrets
-import socket
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import anyio
 import anyio.from_thread
@@ -18,10 +16,12 @@ import msgspec
 from hermes_environments import docker_spec, owners
 from hermes_environments.base import FRIENDLY, BaseEnvironment
 from hermes_environments.capture import make_private
-from hermes_environments.channel import Capabilities, Channel, ChannelLostError
+from hermes_environments.channel import Capabilities, Channel
+from hermes_environments.docker_channel import DockerChannel, watched
 from hermes_environments.docker_daemon import (
     KEEP,
     KEY,
+    LABEL,
     OWNER,
     SPEC,
     Container,
@@ -29,23 +29,21 @@ from hermes_environments.docker_daemon import (
     Daemon,
     Started,
 )
-from hermes_environments.worker import exporting
-from hermes_tui.core.environment import Attendant, CommandResult, NoAttendant
-from hermes_tui.core.errors import ConfigError, EnvironmentUnavailableError
+from hermes_tui.core.environment import Attendant, CommandResult, Ended, NoAttendant
+from hermes_tui.core.errors import EnvironmentUnavailableError
 
-CHUNK = 65_536
-SETTLE_SECONDS = 0.25
-"""For the last output of a process to arrive after the news of its end."""
 EXIT_SECONDS = 0.5
 """For workers without work to end, before their container is taken for in use."""
-KILLED_EXIT_CODE = 137
+KILLED = 137
 
-# Tells of the end of the process, although its children may hold the output: on stderr,
-# which is a stream of its own here and which nothing else uses.
-_WATCH = 'trap : HUP INT TERM; "$@" 2>/dev/null; echo $? >&2'
-# By root, who may not be the one who runs the commands. What is there stays as it is.
-_PREPARE = 'umask 0; for d; do [ -d "$d" ] || { mkdir -p "$d" && chmod 1777 "$d"; }; done'
-_HAS_HOME = '[ -n "$HOME" ] && [ "$HOME" != / ] && [ -w "$HOME" ] && echo yes'
+# Prints which folders are missing; HOME when that of the user is none to write to.
+_MISSING = """[ -d "$1" ] || echo "$1"
+[ "${HOME:-/}" != / ] && [ -w "$HOME" ] || echo HOME"""
+# By root, who may not be the one that runs the commands.
+_MAKE = 'umask 0; for d; do mkdir -p "$d" && chmod 1777 "$d"; done'
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class DockerEnvironment(BaseEnvironment):
@@ -76,31 +74,58 @@ class DockerEnvironment(BaseEnvironment):
             name,
             cwd=self._options.workdir,
             state_dir=state_dir,
-            variables={**FRIENDLY, **variables},
+            variables=FRIENDLY | variables,
         )
         self._attendant = attendant or NoAttendant()
         self._daemon = Daemon(self._options.host)
         self._container: Container | None = None
+        self._home = variables.get("HOME", "")
+        """Where it is not the one of the user inside; our own scripts need it too."""
         self._recovering = anyio.Lock()
-        # Refusals need no daemon; what only it can know is checked again before it is asked.
-        sockets = (os.environ.get("DOCKER_HOST", "").removeprefix("unix://"), self._options.host)
-        self._config(docker_spec.Machine(sockets=tuple(each for each in sockets if each)))
+        # What is refused needs no daemon to be; it is checked again with what the daemon knows.
+        hosts = (self._options.host, os.environ.get("DOCKER_HOST", ""))
+        sockets = (host.removeprefix("unix://") for host in hosts if host.startswith("unix://"))
+        self._config(docker_spec.Machine(sockets=tuple(sockets)))
 
     @property
     def container_name(self) -> str:
-        """The same for every Hermes with this home and these mounts, when it is kept."""
-        slug = "".join(char if char.isalnum() else "-" for char in self.name.lower())[:24]
-        return f"hermes-{slug.strip('-')}-{self._key}"
-
-    @property
-    def _key(self) -> str:
+        """The same for every Hermes with this home and these mounts, unless it is not kept."""
         whose = [owners.this_machine(), str(self._folder.absolute()), self.name]
         if not self._options.keep:
             whose += [owners.this_process(), str(id(self))]
         parts = "\n".join([*whose, *self._options.mounts])
-        return hashlib.sha256(parts.encode()).hexdigest()[:12]
+        key = hashlib.sha256(parts.encode()).hexdigest()[:12]
+        slug = "".join(char if char.isascii() and char.isalnum() else "-" for char in self.name)
+        return f"hermes-{slug[:24].strip('-').lower()}-{key}"
 
-    # The place
+    async def channel(self, argv: Sequence[str], *, env: Mapping[str, str]) -> Channel:
+        container = self._container or await self._recover(None)
+        try:
+            return await self._execute(container, argv, env=env)
+        except ContainerDownError:
+            container = await self._recover(container)
+            return await self._execute(container, argv, env=env)
+
+    async def health(self) -> str:
+        await _in_thread(self._daemon.connect)
+        if found := await _in_thread(self._daemon.find, self.container_name):
+            return f"{found.status}, {found.image}"
+        image = self._options.image
+        if await _in_thread(self._daemon.has_image, image):
+            return f"ready, {image}"
+        return f"ready, pulls {image} at first"
+
+    async def stop(self) -> None:
+        await self.close()
+        if found := await _in_thread(self._daemon.find, self.container_name):
+            await _in_thread(self._daemon.stop, found.id)
+
+    async def destroy(self) -> None:
+        await self.close()
+        await _in_thread(self._daemon.reap)
+        if found := await _in_thread(self._daemon.find, self.container_name):
+            await _in_thread(self._daemon.remove, found.id)
+        await anyio.Path(self._trace).unlink(missing_ok=True)
 
     async def _open(self) -> None:
         machine = await _in_thread(self._daemon.connect)
@@ -109,17 +134,187 @@ class DockerEnvironment(BaseEnvironment):
         )
         await _in_thread(self._daemon.reap)
         await self._bring_up()
-        if not await self._says_yes(_HAS_HOME):
-            exports = self._state.exports + exporting({"HOME": docker_spec.HOME})
-            self._state = msgspec.structs.replace(self._state, exports=exports)
         await self.find_shell()
 
     async def _close(self) -> None:
         container, self._container = self._container, None
         if container is None:
             return
-        with suppress(EnvironmentUnavailableError):
+        with suppress(EnvironmentUnavailableError):  # then there is nothing to release
             if not self._options.keep:
                 await _in_thread(self._daemon.remove, container.id)
             elif await self._becomes_idle(container):
                 await _in_thread(self._daemon.stop, container.id)
+
+    async def _becomes_idle(self, container: Container) -> bool:
+        with anyio.move_on_after(EXIT_SECONDS):
+            while not await _in_thread(self._daemon.is_idle, container.id):  # noqa: ASYNC110
+                await anyio.sleep(0.02)  # the daemon tells nobody
+            return True
+        return False
+
+    async def _remark(self, result: CommandResult) -> str:
+        if result.ended is Ended.TIMEOUT or self._container is None:
+            return ""
+        was_killed = result.exit_code in {None, KILLED}
+        if was_killed or self._options.memory:
+            seconds = result.seconds + 0.1
+            oom = partial(self._daemon.ran_out_of_memory, self._container.id, seconds=seconds)
+            if await _in_thread(oom):
+                most = self._options.memory or "what there is"
+                return f"Out of memory: the container may use {most}, and something was killed."
+        if was_killed:
+            with suppress(EnvironmentUnavailableError):
+                found = await _in_thread(self._daemon.find, self._container.id)
+                if found is None or found.status != "running":
+                    how = "removed" if found is None else "stopped"
+                    return f"The container was {how} while the command ran."
+        return ""
+
+    async def _recover(self, seen: Container | None) -> Container:
+        """The container, up again, unless another command saw to that meanwhile."""
+        async with self._recovering:
+            if self._container is None or self._container is seen:
+                return await self._bring_up()
+            return self._container
+
+    async def _bring_up(self) -> Container:
+        """Find, wake or make the container; what was lost is told with the next result."""
+        was_up = self._container is not None
+        machine = await _in_thread(self._daemon.connect)
+        config = self._config(machine)
+        spec = docker_spec.spec_id(config)
+        found = await _in_thread(self._daemon.find, self.container_name)
+        if found is not None and found.labels.get(SPEC) != spec:
+            await self._discard(found)
+            found = None
+        if found is None:
+            container = await self._make(config, spec)
+        else:
+            container = await _in_thread(self._daemon.start, found)
+            if was_up and found.status != "running":
+                self.tell("The container had been stopped; what ran in it has ended.")
+        await self._furnish(container)
+        self._container = container
+        return container
+
+    async def _discard(self, container: Container) -> None:
+        """Make room for one with other settings."""
+        is_up = container.status == "running"
+        if is_up and not await _in_thread(self._daemon.is_idle, container.id):
+            raise EnvironmentUnavailableError(
+                f"The container of {self.name!r} has other settings than are configured now,"
+                " and something still runs in it.",
+                hint=f"Stop it with `hermes env stop {self.name}`.",
+            )
+        await _in_thread(self._daemon.remove, container.id)
+
+    async def _make(self, config: dict[str, Any], spec: str) -> Container:
+        if self._daemon.machine.is_local:
+            docker_spec.check_sources(config, environment=self.name)
+        if not await _in_thread(self._daemon.has_image, self._options.image):
+            await self._pull()
+        labels = {
+            LABEL: "1",
+            KEY: self.container_name,
+            OWNER: owners.this_process(),
+            SPEC: spec,
+            KEEP: "yes" if self._options.keep else "no",
+        }
+        config["Labels"] = config.get("Labels", {}) | labels
+        container = await _in_thread(self._daemon.create, self.container_name, config)
+        if await anyio.Path(self._trace).exists():
+            self.tell(
+                f"The container is a new one, made from {self._options.image}: what was installed"
+                " or written outside its mounts is gone."
+            )
+        await _in_thread(self._leave_trace)
+        self._baseline = None
+        return container
+
+    async def _pull(self) -> None:
+        is_over = threading.Event()
+
+        def tell(text: str) -> None:
+            if is_over.is_set():
+                raise EnvironmentUnavailableError("The pull was interrupted.")
+            anyio.from_thread.run(self._attendant.progress, text)
+
+        try:
+            await anyio.to_thread.run_sync(
+                self._daemon.pull, self._options.image, tell, abandon_on_cancel=True
+            )
+        finally:
+            is_over.set()
+
+    async def _furnish(self, container: Container) -> None:
+        """See that there is a folder to work in, and a home that can be written."""
+        missing = await self._ask(container, ["sh", "-c", _MISSING, "sh", self._options.workdir])
+        folders = [docker_spec.HOME if line == "HOME" else line for line in missing.splitlines()]
+        if folders:
+            await self._ask(container, ["sh", "-c", _MAKE, "sh", *folders], user="0:0")
+        if docker_spec.HOME in folders:
+            self._home = self._home or docker_spec.HOME
+
+    async def _ask(self, container: Container, argv: Sequence[str], *, user: str = "") -> str:
+        """What a command of ours prints."""
+        channel = await self._execute(container, argv, env={}, user=user)
+        try:
+            printed = b""
+            while data := await channel.recv():
+                printed += data
+        finally:
+            await channel.close()
+        return printed.decode(errors="replace")
+
+    async def _execute(
+        self,
+        container: Container,
+        argv: Sequence[str],
+        *,
+        env: Mapping[str, str],
+        user: str = "",
+    ) -> DockerChannel:
+        if self._home:
+            env = {**env, "HOME": self._home}
+        call = partial(self._daemon.execute, container.id, watched(argv), env=env, user=user)
+        starting = asyncio.ensure_future(_in_thread(call))
+        try:
+            started = await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            await asyncio.wait({starting}, timeout=1)
+            starting.add_done_callback(_let_go)
+            raise
+        return DockerChannel(started, partial(self._exit_code, container, started.id))
+
+    async def _exit_code(self, container: Container, exec_id: str) -> int | None:
+        with suppress(EnvironmentUnavailableError):
+            return await _in_thread(self._daemon.exit_code, exec_id)
+        # With the container, the daemon forgets what ran in it.
+        with suppress(EnvironmentUnavailableError):
+            found = await _in_thread(self._daemon.find, container.id)
+            return KILLED if found is None or found.status != "running" else None
+        return None
+
+    def _config(self, machine: docker_spec.Machine) -> dict[str, Any]:
+        return docker_spec.container_config(self._options, machine, environment=self.name)
+
+    @property
+    def _trace(self) -> str:
+        """A file that says there has been a container of this name."""
+        return str(self._folder / "docker" / self.container_name)
+
+    def _leave_trace(self) -> None:
+        if self._options.keep:
+            make_private(self._folder / "docker")
+            (self._folder / "docker" / self.container_name).touch()
+
+
+async def _in_thread(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    return await anyio.to_thread.run_sync(partial(call, *args, **kwargs))
+
+
+def _let_go(starting: asyncio.Future[Started]) -> None:
+    """Release a process that was started for somebody who no longer waits."""
+    if not starting.cancelled() and starting.exception() is None:
+        starting.result().close()

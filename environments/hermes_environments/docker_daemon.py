@@ -43,8 +43,16 @@ class Started(Struct, frozen=True):
     connection: socket.socket
     received: bytes
     """What came on the connection already."""
-    holder: object
-    """Closes the connection when it is forgotten."""
+    stream: Any
+    """docker-py's own hold on the connection."""
+
+    def close(self) -> None:
+        """Release the connection; the process goes on."""
+        with suppress(OSError):
+            self.connection.shutdown(socket.SHUT_RDWR)
+        self.stream._response.close()  # noqa: SLF001 - it holds the connection as well
+        self.stream.close()
+        self.connection.close()
 
 
 class Daemon:
@@ -202,11 +210,12 @@ class Daemon:
         with _explained_pull(image):
             for news in self._api.pull(repository, tag or "latest", stream=True, decode=True):
                 failure = failure or str(news.get("error", ""))
-                sizes = news.get("progressDetail") or {}
-                if news.get("status") == "Downloading" and sizes.get("total"):
-                    layers[news["id"]] = (sizes["current"], sizes["total"])
-                elif news.get("status") == "Download complete" and news.get("id") in layers:
-                    layers[news["id"]] = (layers[news["id"]][1],) * 2
+                sizes: dict[str, int] = news.get("progressDetail") or {}
+                layer = str(news.get("id", ""))
+                if news.get("status") == "Downloading" and "total" in sizes:
+                    layers[layer] = (sizes["current"], sizes["total"])
+                elif news.get("status") == "Download complete" and layer in layers:
+                    layers[layer] = (layers[layer][1], layers[layer][1])
                 if time.monotonic() - told_at >= PROGRESS_SECONDS:
                     told_at = time.monotonic()
                     tell(_progress(image, layers))
@@ -230,12 +239,12 @@ class Daemon:
                 user=user,
                 workdir="/",
             )
-            holder: Any = self._api.exec_start(created["Id"], socket=True)
-        connection: socket.socket = holder._sock  # noqa: SLF001 - docker-py has no other way
+            stream: Any = self._api.exec_start(created["Id"], socket=True)
+        connection: socket.socket = stream._sock  # noqa: SLF001 - docker-py has no other way
         connection.setblocking(False)
         # What was read along with the headers of the answer would be lost.
-        received: bytes = holder._response.raw._fp.fp.peek(1)  # noqa: SLF001
-        return Started(created["Id"], connection, received, holder)
+        received: bytes = stream._response.raw._fp.fp.peek(1)  # noqa: SLF001
+        return Started(created["Id"], connection, received, stream)
 
     def exit_code(self, exec_id: str) -> int | None:
         """Of a process that ended; None when it runs on, or nobody knows.

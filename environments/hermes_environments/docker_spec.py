@@ -25,7 +25,7 @@ HOME = "/home/hermes"
 IDLE = ["sleep", "2147483647"]
 """Keeps the container up; `infinity` is not known everywhere."""
 # What root needs to own its own files, for apt and pip; nothing that reaches the host.
-CAPABILITIES = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "KILL", "SETGID", "SETUID"]
+CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "KILL", "SETGID", "SETUID")
 
 
 class DockerOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -55,7 +55,7 @@ class DockerOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Most processes and threads."""
     tmpfs: list[str] = []
     """Folders in memory, e.g. `/tmp:size=256m`."""
-    capabilities: list[str] = CAPABILITIES
+    capabilities: tuple[str, ...] = CAPABILITIES
     """What root may do inside; all others are dropped."""
     extra_args: list[Scalar] = []
     """Flags of `docker run`, e.g. `--gpus all`."""

@@ -1,6 +1,5 @@
 """Commands in an apptainer instance: a container without a daemon, as root or anybody."""
 
-import fcntl
 import hashlib
 import os
 import re
@@ -16,23 +15,24 @@ from hermes_environments import singularity_spec as spec
 from hermes_environments.base import FRIENDLY, BaseEnvironment
 from hermes_environments.capture import make_private
 from hermes_environments.channel import Capabilities, Channel
+from hermes_environments.file_lock import PAUSE_SECONDS, FileLock
 from hermes_environments.local import LocalChannel, let_go
 from hermes_environments.options import read_options
-from hermes_environments.singularity_program import STOP_SECONDS, Instance, Program
+from hermes_environments.singularity_program import Instance, Program
 from hermes_environments.singularity_spec import SingularityOptions
-from hermes_tui.core.environment import Attendant, NoAttendant
+from hermes_tui.core.environment import Attendant, CommandResult, NoAttendant
 from hermes_tui.core.errors import EnvironmentUnavailableError
 
 LOCK_SECONDS = 20.0
 """For an instance that is being stopped to be gone."""
 
 # Stopping takes seconds, so nobody waits for it. What commands left running keeps the instance.
-_RETIRE = f"""
+_RETIRE = r"""
 for pause in 0 0.5 0.5; do
   sleep $pause
   count=$("$1" -q exec --pwd / "instance://$2" \\
     sh -c 'cat /proc/[0-9]*/environ 2>/dev/null | grep -c HERMES_EXEC_ID=')
-  [ "$count" = 0 ] && exec "$1" -q instance stop -t {STOP_SECONDS} "$2"
+  [ "$count" = 0 ] && exec "$1" -q instance stop -F "$2"
 done
 """
 
@@ -73,7 +73,8 @@ class SingularityEnvironment(BaseEnvironment):
         self._image = ""
         self._instance: Instance | None = None
         self._reviving = anyio.Lock()
-        self._lock: int | None = None
+        self._users = FileLock(self._home / "users")
+        """Held shared while open; alone by whoever stops the instance."""
         self._channels: set[LocalChannel] = set()
 
     async def channel(self, argv: Sequence[str], *, env: Mapping[str, str]) -> Channel:
@@ -112,21 +113,20 @@ class SingularityEnvironment(BaseEnvironment):
             await self._attach()
             await self.find_shell()
         except BaseException:
-            self._release()
+            self._users.release()
             raise
 
     async def _close(self) -> None:
         await let_go(self._channels)
-        if self._lock is not None and self._instance is not None:
-            if self._is_only_user():
-                self._retire()
-            self._release()
+        if self._instance is not None and self._users.try_alone():
+            self._retire()
+        self._users.release()
         self._instance = None
 
-    async def _remark(self, exit_code: int | None) -> str:
+    async def _remark(self, result: CommandResult) -> str:
         if self._instance is not None and not self._instance.is_alive:
             return f"The instance of {self.name} ended while the command ran."
-        return await super()._remark(exit_code)
+        return await super()._remark(result)
 
     @property
     def _address(self) -> str:
@@ -179,25 +179,27 @@ class SingularityEnvironment(BaseEnvironment):
     async def _attach(self) -> None:
         """Find the running instance, or start one."""
         assert self._program is not None
-        found = await self._program.instances(self._key)
-        for instance in found:
-            if instance.name == self._instance_name:
-                self._instance = instance
-                return
-        if found:
-            await self._replace(found)
-        await self._launch()
+        # Of two that are started at once, apptainer forgets both.
+        async with FileLock(self._home / "starting").alone():
+            found = await self._program.instances(self._key)
+            for instance in found:
+                if instance.name == self._instance_name:
+                    self._instance = instance
+                    return
+            if found:
+                await self._replace(found)
+            await self._launch()
 
     async def _replace(self, found: Sequence[Instance]) -> None:
         assert self._program is not None
-        if not self._is_only_user():
+        if not self._users.try_alone():
             raise EnvironmentUnavailableError(
                 f"Another Hermes uses {self.name!r} with other settings.",
                 hint="Close it, or give this environment another name.",
             )
         for instance in found:
             await self._program.stop(instance.name)
-        self._share()
+        self._users.try_shared()
         self.tell(
             f"The settings of {self.name} have changed, so its instance was started anew;"
             " what ran in it has ended."
@@ -207,16 +209,12 @@ class SingularityEnvironment(BaseEnvironment):
         assert self._program is not None
         await self._attendant.progress(f"starting {self._options.source}")
         arguments = spec.start_arguments(self._options, folder=self._home, name=self.name)
-        failure: EnvironmentUnavailableError | None = None
-        try:
-            await self._program.call(
-                "-q", "instance", "start", *arguments, self._image, self._instance_name
-            )
-        except EnvironmentUnavailableError as error:
-            failure = error  # unless another Hermes was a moment faster
+        await self._program.call(
+            "-q", "instance", "start", *arguments, self._image, self._instance_name
+        )
         found = await self._program.instances(self._instance_name)
         if not found:
-            raise failure or EnvironmentUnavailableError(
+            raise EnvironmentUnavailableError(
                 f"The instance of {self.name} ended right after its start.",
                 hint=f"Try `apptainer exec {self._options.source} bash`.",
             )
@@ -250,39 +248,18 @@ class SingularityEnvironment(BaseEnvironment):
 
     async def _acquire(self) -> None:
         """Register as a user of the instance, once nobody is stopping it."""
-        self._lock = os.open(self._home / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         with anyio.move_on_after(LOCK_SECONDS):
-            while not self._share():  # noqa: ASYNC110 - another process holds it
-                await anyio.sleep(0.05)
+            while not self._users.try_shared():  # noqa: ASYNC110 - another process holds it
+                await anyio.sleep(PAUSE_SECONDS)
             return
         raise EnvironmentUnavailableError(
             f"The instance of {self.name!r} is being stopped by another Hermes.",
             hint="Try again in a moment.",
         )
 
-    def _share(self) -> bool:
-        return self._flock(fcntl.LOCK_SH)
-
-    def _is_only_user(self) -> bool:
-        return self._flock(fcntl.LOCK_EX)
-
-    def _flock(self, kind: int) -> bool:
-        assert self._lock is not None
-        try:
-            fcntl.flock(self._lock, kind | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
-
-    def _release(self) -> None:
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
-
     def _retire(self) -> None:
         """Stop the instance once nothing runs in it, without waiting for that."""
         assert self._program is not None
-        assert self._lock is not None
         subprocess.run(
             ["sh", "-c", f"({_RETIRE}) &", "sh", self._program.path, self._instance_name],
             stdin=subprocess.DEVNULL,
@@ -290,7 +267,7 @@ class SingularityEnvironment(BaseEnvironment):
             stderr=subprocess.DEVNULL,
             cwd="/",
             env=self._program.environ,
-            pass_fds=(self._lock,),
+            pass_fds=(self._users.fd,),
             start_new_session=True,
             check=False,
         )

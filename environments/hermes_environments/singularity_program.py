@@ -21,8 +21,6 @@ from hermes_tui.core.errors import EnvironmentUnavailableError
 
 NAMES = ("apptainer", "singularity")
 CALL_SECONDS = 60.0
-STOP_SECONDS = 2
-"""After TERM, which the instance's init passes on to nobody; then KILL."""
 
 _PASSED = frozenset(
     {
@@ -92,7 +90,8 @@ class Program:
 
     async def stop(self, name: str) -> None:
         with suppress(EnvironmentUnavailableError):  # it is gone already
-            await self.call("-q", "instance", "stop", "-t", str(STOP_SECONDS), name)
+            # Its init passes TERM on to nobody: without force there is only a wait before KILL.
+            await self.call("-q", "instance", "stop", "-F", name)
 
     async def call(self, *arguments: str) -> str:
         """What the command prints.

@@ -1,12 +1,10 @@
 """Another machine, over SSH: nothing is installed there, and nothing but jobs written."""
 
-import asyncio
 import os
 import shlex
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import anyio
 import msgspec
@@ -16,39 +14,23 @@ from hermes_environments.channel import Capabilities, Channel, ChannelLostError
 from hermes_environments.options import read_options
 from hermes_environments.ssh_hosts import SshOptions, Target, parse_address, resolve
 from hermes_environments.worker import EXEC_ID, encode, quote
-from hermes_tui.core.environment import Attendant, NoAttendant
+from hermes_tui.core.environment import Attendant, CommandResult, Ended, NoAttendant
 from hermes_tui.core.errors import EnvironmentUnavailableError
 
 if TYPE_CHECKING:  # takes 0.2 s to import
-    import paramiko
-
+    from hermes_environments.ssh_channel import Connection
     from hermes_environments.ssh_connect import Dialer
     from hermes_environments.ssh_files import Files
     from hermes_environments.ssh_link import Link
 
-CHANNELS = 8
-"""Per connection; sshd refuses the eleventh (MaxSessions)."""
 RESERVED = 2
-"""Of these, for ending commands and for files."""
+"""Channels of a connection kept for ending commands and for files."""
 CONNECTIONS = 8
-WINDOW = 1 << 20
-"""Bytes of output a command may be ahead of its reader."""
-CHUNK = 1 << 18
-PIECE = 32_768
-OPEN_SECONDS = 15.0
-"""For a server to start a command."""
-TICK_SECONDS = 2.5
-UNANSWERED = 3
-"""So many questions without an answer, and the connection is dead: after at most 12.5 s."""
-IDLE_SECONDS = 15.0
-"""Between two questions while nobody waits for output."""
-QUIET_SECONDS = 0.5
-"""A process that ended has printed all it had when nothing came for so long."""
-DISCARD_PAUSE = 0.1
-"""Seconds between two chunks discarded for a background child that prints without end."""
 RETRY_PAUSES = (0.5, 1.0, 2.0, 4.0)
 """Seconds between attempts to connect anew."""
 HEALTH_SECONDS = 3.0
+
+T = TypeVar("T")
 
 # Login files may print as well, so what is ours begins with a byte they hardly will.
 _PROBE = r"""
@@ -80,9 +62,7 @@ class SshEnvironment(BaseEnvironment):
             parse_address(address)
         passed = {key: os.environ[key] for key in pass_env if key in os.environ}
         variables = FRIENDLY | passed | self._options.env
-        super().__init__(
-            name, cwd=self._options.workdir, state_dir=state_dir, variables=variables
-        )
+        super().__init__(name, cwd=self._options.workdir, state_dir=state_dir, variables=variables)
         self._attendant = attendant or NoAttendant()
         self._dialer: Dialer | None = None
         self._target: Target | None = None
@@ -91,6 +71,7 @@ class SshEnvironment(BaseEnvironment):
         self._freed = anyio.Event()
         self._was_connected = False
         self._files: Files | None = None
+        self._has_sftp = True
         self._home = ""
         self._jobs_folder = ""
 
@@ -136,8 +117,8 @@ class SshEnvironment(BaseEnvironment):
             if connection.limit == 0 and connection.link.is_active():
                 break
         raise EnvironmentUnavailableError(
-            f"{self._label} does not start commands.",
-            hint="Check that this login may have a shell, and MaxSessions in sshd_config.",
+            f"{self._label} starts no commands.",
+            hint="Check MaxSessions in sshd_config there.",
         )
 
     async def read_file(self, path: str, *, offset: int = 0, limit: int | None = None) -> bytes:
@@ -154,8 +135,8 @@ class SshEnvironment(BaseEnvironment):
                 return
         await super().write_file(path, data)
 
-    async def _remark(self, exit_code: int | None) -> str:
-        if exit_code is not None:
+    async def _remark(self, result: CommandResult) -> str:
+        if result.ended is not Ended.LOST:
             return ""
         return (
             f"The connection to {self._label} was lost. Nobody knows whether the command "
@@ -216,11 +197,13 @@ class SshEnvironment(BaseEnvironment):
 
     async def _connection(self, *, reserved: int) -> "Connection":
         """One with a place for another channel, which is taken."""
+        from hermes_environments.ssh_channel import Connection
+
         while True:
             async with self._dialing:
                 self._connections = alive = self._alive()
                 for connection in alive:
-                    if connection.used < connection.limit - reserved:
+                    if connection.used < min(connection.limit, max(1, connection.limit - reserved)):
                         connection.used += 1
                         return connection
                 if len(alive) < CONNECTIONS:
@@ -258,11 +241,46 @@ class SshEnvironment(BaseEnvironment):
 
     async def _sftp(self) -> "Files | None":
         """The session for files; None where the server has none to offer."""
-        await self._ensure_open()
-        if self._files is None or not self._files.is_open:
-            connection = await self._connection(reserved=0)
-            self._files = await connection.start_files()
-        return self._files
+        from hermes_environments.ssh_channel import NotStartedError
 
-    async def _transfer(self, work: "Callable[..., T]", *arguments: object) -> "T":
+        await self._ensure_open()
+        while self._has_sftp and (self._files is None or not self._files.is_open):
+            connection = await self._connection(reserved=0)
+            try:
+                self._files = await connection.start_files()
+            except NotStartedError:
+                self._has_sftp = False
+            if connection.limit == 0:
+                self._has_sftp = False
+        return self._files if self._has_sftp else None
+
+    async def _transfer(self, work: Callable[..., T], *arguments: object) -> T:
         from hermes_environments.ssh_link import in_thread
+
+        try:
+            return await in_thread(work, *arguments)
+        except (OSError, EOFError) as error:
+            raise ChannelLostError(f"The connection to {self._label} was lost.") from error
+
+    def _expanded(self, path: str) -> str:
+        path = self._absolute(path)
+        return self._home + path[1:] if path == "~" or path.startswith("~/") else path
+
+
+async def _knock(target: Target) -> None:
+    """Whether a server says its name, which it does unasked.
+
+    Raises:
+        EnvironmentUnavailableError: it does not.
+    """
+    try:
+        with anyio.fail_after(HEALTH_SECONDS):
+            async with await anyio.connect_tcp(target.host, target.port) as stream:
+                if (await stream.receive(4)).startswith(b"SSH-"):
+                    return
+    except (OSError, TimeoutError, anyio.EndOfStream, anyio.BrokenResourceError):
+        pass
+    raise EnvironmentUnavailableError(
+        f"{target.host} does not answer as an SSH server on port {target.port}.",
+        hint="Check the name, the port and your network.",
+    )

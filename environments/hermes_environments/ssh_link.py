@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import select
 import signal
 import socket
 import threading
@@ -9,7 +10,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from queue import SimpleQueue
+from queue import Queue
 from typing import Any, ClassVar, TypeVar, cast
 
 import paramiko
@@ -20,6 +21,9 @@ from paramiko.common import (
     cMSG_GLOBAL_REQUEST,
 )
 from paramiko.packet import Packetizer
+
+AT_ONCE = 8_192
+"""Bytes a socket that can be written to at all takes without waiting."""
 
 T = TypeVar("T")
 Handler = Callable[[paramiko.Channel, paramiko.Message], object]
@@ -91,7 +95,8 @@ class Link(paramiko.Transport):
         super().__init__(sock, packetizer_class=Pulse)
         self.wakers: dict[int, Callable[[], None]] = {}
         self._via = via
-        self._outbox: SimpleQueue[paramiko.Message | None] = SimpleQueue()
+        self._outbox: Queue[paramiko.Message | None] = Queue()
+        self._sending = threading.Lock()
 
     @property
     def heard_at(self) -> float:
@@ -123,15 +128,42 @@ class Link(paramiko.Transport):
             self._via.close()
 
     def _send_user_message(self, data: paramiko.Message) -> None:
-        self._outbox.put(data)
+        if not self._send_at_once(data):
+            self._outbox.put(data)
+
+    def _send_at_once(self, message: paramiko.Message) -> bool:
+        """Send what is small when nothing is in its way; another thread would take longer."""
+        sock = self.sock
+        if not isinstance(sock, socket.socket) or len(message.asbytes()) > AT_ONCE:
+            return False
+        if not self._sending.acquire(blocking=False):
+            return False
+        try:
+            if not self._outbox.unfinished_tasks and self.clear_to_send.is_set() and _is_writable(sock):
+                self._send_now(message)
+                return True
+        finally:
+            self._sending.release()
+        return False
 
     def _write(self) -> None:
         while (message := self._outbox.get()) is not None:
-            try:
-                super()._send_user_message(message)  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
-            except (paramiko.SSHException, OSError, EOFError):
-                super().close()
-                return
+            with self._sending:
+                self._send_now(message)
+            self._outbox.task_done()
+
+    def _send_now(self, message: paramiko.Message) -> None:
+        try:
+            super()._send_user_message(message)  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
+        except (paramiko.SSHException, OSError, EOFError):
+            super().close()
+
+
+def _is_writable(sock: socket.socket) -> bool:
+    try:
+        return bool(select.select([], [sock], [], 0)[1])
+    except (OSError, ValueError):  # it is closed, or its number is too large for select
+        return False
 
 
 async def in_thread(

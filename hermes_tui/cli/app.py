@@ -56,27 +56,18 @@ def hermes(
     if ctx.invoked_subcommand is not None:
         _refuse_options_before(ctx)
         return
-    from hermes_tui.cli.diagnostics import guarded
-    from hermes_tui.core.errors import ConfigError
+    from hermes_tui.cli.screen import open_screen
 
-    with guarded():
-        if not (sys.stdin.isatty() and sys.stdout.isatty()):
-            raise ConfigError(
-                "The screen needs a terminal.",
-                hint='Use `hermes run "…"` to answer one prompt without it.',
-            )
-        from hermes_tui.cli.screen import open_screen
-
-        code = open_screen(
-            model=model,
-            environment=env,
-            cwd=cwd,
-            mode=mode,
-            yes=yes,
-            resume=resume,
-            continues=continue_,
-        )
-        raise SystemExit(code)
+    code = open_screen(
+        model=model,
+        environment=env,
+        cwd=cwd,
+        mode=mode,
+        yes=yes,
+        resume=resume,
+        continues=continue_,
+    )
+    raise SystemExit(code)
 
 
 def _refuse_options_before(ctx: typer.Context) -> None:

@@ -19,12 +19,12 @@ from hermes_tui.config.load import load_config
 from hermes_tui.config.paths import Paths, find_paths, shown
 from hermes_tui.config.schema import Config
 from hermes_tui.config.secrets import load_secrets
-from hermes_tui.core.environment import CommandResult, Ended, Environment
+from hermes_tui.core.environment import CommandResult, Ended
 from hermes_tui.core.errors import ConfigError, HermesError, RefusedError
 from hermes_tui.core.ports import Human
 from hermes_tui.core.tasks import task_group
 from hermes_tui.runtime.environments import build_environment, environment_choices, kind_of
-from hermes_tui.runtime.places import HumanAttendant, Places
+from hermes_tui.runtime.places import Places
 from hermes_tui.safety.terminal_text import visible
 
 Rest = ParamSpec("Rest")
@@ -42,25 +42,6 @@ class Desk(Struct, frozen=True):
 
     def named(self, name: str) -> str:
         return name or self.config.terminal.backend
-
-    def unopened(self, name: str) -> Environment:
-        return build_environment(
-            name,
-            config=self.config,
-            paths=self.paths,
-            cwd=self.cwd,
-            attendant=HumanAttendant(self.human),
-        )
-
-
-class Row(Struct, frozen=True):
-    """One line of `hermes env list`."""
-
-    name: str
-    kind: str
-    health: str
-    is_usable: bool
-    is_in_use: bool
 
 
 def run(
@@ -82,29 +63,15 @@ def run(
 
 
 async def list_environments(desk: Desk, as_json: bool) -> None:
-    rows: dict[str, Row] = {}
-    names = environment_choices(desk.config)
-    used = desk.config.terminal.backend
-
-    async def look(name: str) -> None:
-        try:
-            health, is_usable = await desk.unopened(name).health(), True
-        except HermesError as error:
-            health, is_usable = str(error), False
-        rows[name] = Row(name, kind_of(name, desk.config), health, is_usable, name == used)
-
-    async with task_group() as tasks:
-        for name in names:
-            tasks.start_soon(look, name)
+    choices = await desk.places.choices(current=desk.named(""))
     if as_json:
-        _json([rows[name] for name in names])
+        _json(choices)
         return
     ink = Ink(sys.stdout)
-    for name in names:
-        row = rows[name]
-        mark = ink.accent("▶") if row.is_in_use else " "
-        health = (ink.good if row.is_usable else ink.dim)(visible(row.health))
-        sys.stdout.write(f"{mark} {name:<16} {row.kind:<12} {health}\n")
+    for place in choices:
+        mark = ink.accent("▶") if place.is_current else " "
+        health = (ink.good if place.is_usable else ink.dim)(visible(place.health))
+        sys.stdout.write(f"{mark} {place.name:<16} {place.kind:<12} {health}\n")
 
 
 def use(name: str) -> None:
@@ -263,7 +230,7 @@ def _split(desk: Desk, text: str) -> tuple[str, str]:
 
 
 async def stop(desk: Desk, name: str) -> None:
-    await desk.unopened(name).stop()
+    await desk.places.unopened(name).stop()
     say(f"Stopped {name}.")
 
 
@@ -273,7 +240,7 @@ async def clean(desk: Desk, name: str, yes: bool) -> None:
         question = f"Remove {name} with all its files?"
         if await desk.human.ask(question, ["no", "yes"]) != "yes":
             raise RefusedError("Nothing was removed.")
-    await desk.unopened(name).destroy()
+    await desk.places.unopened(name).destroy()
     say(f"Removed {name}.")
 
 

@@ -37,6 +37,10 @@ def _open_closed_streams() -> None:
 
 
 def _run(args: list[str]) -> int:
+    if not args and "_HERMES_COMPLETE" not in os.environ:
+        from hermes_tui.cli.screen import open_screen  # without the 40 ms Typer takes
+
+        return open_screen()
     import typer
 
     from hermes_tui.cli.app import command

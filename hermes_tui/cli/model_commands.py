@@ -11,8 +11,7 @@ from hermes_tui.config.edit import set_value
 from hermes_tui.config.load import load_config
 from hermes_tui.config.paths import find_paths, shown
 from hermes_tui.config.secrets import load_secrets
-from hermes_tui.models.local_servers import LocalServer, find_local_servers, title_of
-from hermes_tui.runtime.models import ModelChoice, build_model, current_model_name, model_choices
+from hermes_tui.runtime.models import build_model, current_model_name, model_choices, served_here
 from hermes_tui.safety.terminal_text import visible
 
 
@@ -37,7 +36,7 @@ def list_models(*, show_all: bool, as_json: bool) -> None:
     config = load_config(paths, environ=os.environ)
     secrets = load_secrets(paths, os.environ, config)
     choices = [
-        *(choice for server in anyio.run(find_local_servers) for choice in _served(server)),
+        *anyio.run(served_here),
         *model_choices(secrets, config),
     ]
     shown_choices = [choice for choice in choices if show_all or choice.is_ready]
@@ -54,15 +53,3 @@ def list_models(*, show_all: bool, as_json: bool) -> None:
     hidden = len(choices) - len(shown_choices)
     more = f" {hidden} more need a key: `hermes model --all`." if hidden else ""
     say(f"Any other works too: provider/model.{more} Choose with `hermes model NAME`.")
-
-
-def _served(server: LocalServer) -> list[ModelChoice]:
-    where = f"on this machine, {title_of(server)}"
-    return [
-        ModelChoice(f"{server.provider}/{model.name}", _with_size(where, model.size_bytes), True)
-        for model in server.models
-    ]
-
-
-def _with_size(where: str, size_bytes: int | None) -> str:
-    return f"{where}, {size_bytes / 1e9:.1f} GB" if size_bytes else where

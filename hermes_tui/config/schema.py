@@ -101,8 +101,8 @@ class TuiConfig(Section, frozen=True):
     """Its colours, by the name of a theme; Hermes's own when not set."""
     keys: dict[str, str] = {}
     """Other keys for its commands, e.g. `interrupt: f4`; key help lists the names."""
-    show_reasoning: bool = True
-    """Whether the model's thinking is shown unfolded."""
+    show_reasoning: bool = False
+    """Whether the model's thinking stays unfolded once it has finished."""
 
 
 class SecretsConfig(Section, frozen=True):

@@ -100,6 +100,22 @@ def model_choices(secrets: Mapping[str, str], config: Config) -> list[ModelChoic
     return sorted(choices, key=lambda choice: not choice.is_ready)
 
 
+async def served_here() -> list[ModelChoice]:
+    """Models of the servers that run on this machine; looking takes 0.3 s at most."""
+    from hermes_tui.models.local_servers import find_local_servers, title_of
+
+    return [
+        ModelChoice(
+            f"{server.provider}/{model.name}",
+            f"on this machine, {title_of(server)}"
+            + (f", {model.size_bytes / 1e9:.1f} GB" if model.size_bytes else ""),
+            is_ready=True,
+        )
+        for server in await find_local_servers()
+        for model in server.models
+    ]
+
+
 def provider_settings(config: Config) -> dict[str, ProviderSettings]:
     """`providers:` of the configuration as the models layer wants it."""
     return {

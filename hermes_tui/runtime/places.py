@@ -6,13 +6,28 @@ from pathlib import Path
 from typing import Self
 
 import anyio
+from msgspec import Struct
 
 from hermes_tui.config.paths import Paths
 from hermes_tui.config.schema import Config
 from hermes_tui.core.environment import Environment
 from hermes_tui.core.errors import HermesError, RefusedError
 from hermes_tui.core.ports import Human
-from hermes_tui.runtime.environments import build_environment
+from hermes_tui.runtime.environments import build_environment, environment_choices, kind_of
+
+HEALTH_SECONDS = 3.0
+"""How long a place may take to say how it is."""
+
+
+class EnvironmentChoice(Struct, frozen=True):
+    """A place commands can run in."""
+
+    name: str
+    kind: str
+    health: str
+    """How it is, in a few words, or why it cannot serve."""
+    is_usable: bool
+    is_current: bool
 
 
 class HumanAttendant:
@@ -67,16 +82,44 @@ class Places:
         """
         async with self._locks.setdefault(name, anyio.Lock()):
             if name not in self._open:
-                environment = build_environment(
-                    name,
-                    config=self._config,
-                    paths=self._paths,
-                    cwd=self._cwd,
-                    attendant=self._attendant,
-                )
+                environment = self.unopened(name)
                 await environment.open()
                 self._open[name] = environment
             return self._open[name]
+
+    def unopened(self, name: str) -> Environment:
+        """The environment called `name` without opening it, or the open one.
+
+        Raises:
+            ConfigError: there is none of that name, or its settings are wrong.
+        """
+        return self._open.get(name) or build_environment(
+            name,
+            config=self._config,
+            paths=self._paths,
+            cwd=self._cwd,
+            attendant=self._attendant,
+        )
+
+    async def choices(self, *, current: str) -> list[EnvironmentChoice]:
+        """Every place there is, with how it is; nothing is created or woken."""
+        found: dict[str, EnvironmentChoice] = {}
+        names = environment_choices(self._config)
+
+        async def look(name: str) -> None:
+            health, is_usable = "does not answer", False
+            try:
+                with anyio.move_on_after(HEALTH_SECONDS):
+                    health, is_usable = await self.unopened(name).health(), True
+            except HermesError as error:
+                health = str(error)
+            kind = kind_of(name, self._config)
+            found[name] = EnvironmentChoice(name, kind, health, is_usable, name == current)
+
+        async with anyio.create_task_group() as tasks:
+            for name in names:
+                tasks.start_soon(look, name)
+        return [found[name] for name in names]
 
     async def close(self) -> None:
         """Close all, side by side; one that fails to does not keep the others."""

@@ -26,9 +26,14 @@ from hermes_tui.core.ports import Human, Model, Prefix
 from hermes_tui.memory.files import MemoryFile, MemoryFiles
 from hermes_tui.models.reasoning import Level
 from hermes_tui.models.retry import close_model
-from hermes_tui.runtime.environments import environment_choices, kind_of
-from hermes_tui.runtime.models import ModelChoice, build_model, model_choices, warm_up
-from hermes_tui.runtime.places import Places
+from hermes_tui.runtime.models import (
+    ModelChoice,
+    build_model,
+    model_choices,
+    served_here,
+    warm_up,
+)
+from hermes_tui.runtime.places import EnvironmentChoice, Places
 from hermes_tui.runtime.toolbox import toolbox
 from hermes_tui.safety.modes import Mode
 from hermes_tui.skills.library import SkillEntry, list_skills
@@ -53,14 +58,6 @@ class Overrides(Struct, frozen=True, kw_only=True):
     """A file to record the model's replies to."""
 
 
-class EnvironmentChoice(Struct, frozen=True):
-    """An environment one may switch to."""
-
-    name: str
-    kind: str
-    is_current: bool
-
-
 class Runtime:
     """Everything a front end needs. Made by `open_runtime`."""
 
@@ -72,6 +69,7 @@ class Runtime:
         secrets: Secrets,
         store: Store,
         workplace: Workplace,
+        places: Places,
         human: Human,
         source: str,
         overrides: Overrides,
@@ -86,6 +84,7 @@ class Runtime:
         """How long the model thinks first; `switch_reasoning` changes it."""
         self._secrets = secrets
         self._workplace = workplace
+        self._places = places
         self._human = human
         self._source = source
         self._overrides = overrides
@@ -182,12 +181,13 @@ class Runtime:
         self._workplace.environment = await self._workplace.at(name)
         await self._renew_prefix(session)
 
-    def environment_choices(self) -> list[EnvironmentChoice]:
-        """Environments one may switch to."""
-        return [
-            EnvironmentChoice(name, kind_of(name, self.config), name == self.environment.name)
-            for name in environment_choices(self.config)
-        ]
+    async def environment_choices(self) -> list[EnvironmentChoice]:
+        """Environments one may switch to, each with how it is."""
+        return await self._places.choices(current=self.environment.name)
+
+    async def local_models(self) -> list[ModelChoice]:
+        """Models served on this machine now; looking takes 0.3 s at most."""
+        return await served_here()
 
     def model_choices(self) -> list[ModelChoice]:
         """Models one may switch to, those that can answer now first."""
@@ -330,6 +330,7 @@ async def open_runtime(
             secrets=secrets,
             store=store,
             workplace=Workplace(environment, home=str(Path.home()), open_other=places.open),
+            places=places,
             human=human,
             source=source,
             overrides=overrides,

@@ -126,6 +126,41 @@ async def pick_model(chat: "ChatScreen", argument: str) -> None:
         chat.flash(f"From now on {name[:60]} answers.")
 
 
+async def pick_environment(chat: "ChatScreen", argument: str) -> None:
+    """Switch the place commands run in; opening it may take a while and says how far it is."""
+    from hermes_tui.tui.screens.environments import EnvironmentPicker
+
+    runtime, session = runtime_of(chat), chat.conversation.session
+    if session is None:
+        return
+    picker = EnvironmentPicker(await runtime.environment_choices())
+    if name := argument or await app_of(chat).push_screen_wait(picker):
+        chat.flash(f"Opening {name[:60]} …")
+        await runtime.switch_environment(session, name)
+        chat.flash(f"Commands run in {name[:60]} from now on.")
+
+
+async def set_reasoning(chat: "ChatScreen", argument: str) -> None:
+    from hermes_tui.tui.screens.picker import Choice, Picker
+
+    runtime, session = runtime_of(chat), chat.conversation.session
+    if session is None:
+        return
+    levels = [
+        Choice(id="off", name="off", note="answers at once", is_current=runtime.reasoning == "off"),
+        Choice(id="low", name="low", note="thinks briefly", is_current=runtime.reasoning == "low"),
+        Choice(id="high", name="high", note="thinks long", is_current=runtime.reasoning == "high"),
+    ]
+    match argument or await app_of(chat).push_screen_wait(Picker("Reasoning", levels)):
+        case "off" | "low" | "high" as level:
+            await runtime.switch_reasoning(session, level)
+            chat.flash(f"Reasoning: {level}, from the next answer on.")
+        case None:
+            pass
+        case other:
+            raise ConfigError(f"There is no level {other!r}.", hint="Choose off, low or high.")
+
+
 async def pick_theme(chat: "ChatScreen", argument: str) -> None:
     from hermes_tui.tui.screens.themes import ThemePicker
 
@@ -280,6 +315,8 @@ ACTIONS: dict[str, Action] = {
     "session.delete": delete_session,
     "session.restore": restore_session,
     "model.pick": pick_model,
+    "environment.pick": pick_environment,
+    "reasoning.set": set_reasoning,
     "theme.pick": pick_theme,
     "mode.cycle": cycle_mode,
     "answer.copy": copy_answer,

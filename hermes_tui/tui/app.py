@@ -123,13 +123,24 @@ class HermesApp(App[int]):
         if settings.theme in self.available_themes:
             self.theme = settings.theme
         self.set_keymap(settings.keys)
+        self.chat.chat.transcript.shows_reasoning = settings.show_reasoning
         await self.chat.attach(runtime, await self._session(runtime))
         if self._prompt:
             self.chat.submit(self._prompt)
         if self._pick_session:
             self.chat.action_command("session.pick")
+        if runtime.is_rehearsal:
+            self.run_worker(partial(self._offer_local_models, runtime), group="offers")
         if not self.is_headless:
             _settle_memory()
+
+    async def _offer_local_models(self, runtime: Runtime) -> None:
+        """Say so when a real model runs on this machine and nobody uses it."""
+        if models := await runtime.local_models():
+            named = ", ".join(model.name for model in models[:3])
+            self.chat.chat.transcript.add_notice(
+                f"A model runs on this machine: {named}. /model {models[0].name} uses it.", "info"
+            )
 
     async def _session(self, runtime: Runtime) -> "Session":
         latest = await runtime.latest_session() if self._continues else None

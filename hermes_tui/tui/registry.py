@@ -79,6 +79,15 @@ COMMANDS: tuple[Command, ...] = (
         slash="model", argument="[name]", available_during_task=False,
     ),
     Command(
+        "environment.pick", "Environment: switch", "Lists the places where commands can run.",
+        keys=("f6",), slash="env", argument="[name]", label="environment",
+        available_during_task=False,
+    ),
+    Command(
+        "reasoning.set", "Reasoning: set", "Lets the model think off, low or high first.",
+        slash="reasoning", argument="[off|low|high]", available_during_task=False,
+    ),
+    Command(
         "theme.pick", "Theme: switch", "Lists colour themes.", slash="theme", argument="[name]",
     ),
     Command(

@@ -20,7 +20,7 @@ async def test_places_are_listed_with_the_one_in_use(tmp_path: Path) -> None:
     rows = msgspec.json.decode((await hermes("env", "list", "--json", cwd=tmp_path)).out)
     named = {row["name"]: row for row in rows}
     assert named["red"]["kind"] == "local"
-    assert [name for name, row in named.items() if row["is_in_use"]] == ["local"]
+    assert [name for name, row in named.items() if row["is_current"]] == ["local"]
 
 
 async def test_a_place_that_is_used_is_used_from_then_on(tmp_path: Path) -> None:

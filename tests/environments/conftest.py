@@ -8,7 +8,9 @@ import pytest
 from hermes_environments.base import BaseEnvironment
 from hermes_environments.local import LocalEnvironment
 
+from tests.environments.makers_docker import docker_maker
 from tests.environments.makers_singularity import make_singularity
+from tests.environments.makers_ssh import make_ssh
 from tests.environments.places import Place, Shared
 
 
@@ -37,7 +39,10 @@ def _local(kind: type[LocalEnvironment]) -> Callable[[Place], BaseEnvironment]:
 MAKERS: dict[str, Callable[[Place], BaseEnvironment]] = {
     "local": _local(LocalEnvironment),
     "shell-only": _local(ShellOnlyEnvironment),
+    "docker": docker_maker("HERMES_TEST_DOCKER_IMAGE"),
+    "docker-sh": docker_maker("HERMES_TEST_DOCKER_IMAGE_SH"),
     "singularity": make_singularity,
+    "ssh": make_ssh,
 }
 
 

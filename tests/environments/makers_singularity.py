@@ -1,15 +1,14 @@
 """Apptainer for the tests: one instance for all of a process's tests, a home for each."""
 
-import fcntl
 import os
 import subprocess
 from collections.abc import Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import ClassVar
 
 from hermes_environments.base import BaseEnvironment
 from hermes_environments.channel import Channel
+from hermes_environments.file_lock import FileLock
 from hermes_environments.singularity import SingularityEnvironment
 from hermes_environments.singularity_program import Instance, Program
 
@@ -64,13 +63,12 @@ def make_singularity(place: Place) -> BaseEnvironment:
 
 def keep(environment: SingularityEnvironment, place: Place) -> None:
     """Have the instance outlive its environments, as if another Hermes used it, to the end."""
-    lock = environment._home / "lock"
-    if lock.exists():
+    if environment._home.exists():
         return
-    lock.parent.mkdir(parents=True)
-    holder = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
-    fcntl.flock(holder, fcntl.LOCK_SH)
-    place.shared.after.callback(os.close, holder)
+    environment._home.mkdir(parents=True)
+    user = FileLock(environment._users._path)
+    assert user.try_shared()
+    place.shared.after.callback(user.release)
     place.shared.after.callback(partial(end, environment._instance_name))
 
 
@@ -83,7 +81,3 @@ def end(name: str) -> None:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-
-
-def image() -> Path:
-    return Path(required("HERMES_TEST_SIF"))

@@ -1,6 +1,7 @@
 """Services the environment tests need, told of in `HERMES_TEST_…` variables by `.ci/services`."""
 
 import os
+from typing import NoReturn
 
 import pytest
 
@@ -9,11 +10,15 @@ def required(variable: str) -> str:
     """The value of `variable`; without it the test is skipped, or fails where services are due."""
     value = SERVICES.get(variable, "")
     if not value:
-        reason = f"{variable} is not set; `. .ci/services up` starts what it names"
-        if REQUIRED:
-            pytest.fail(reason)
-        pytest.skip(reason)
+        unavailable(f"{variable} is not set; `. .ci/services up` starts what it names")
     return value
+
+
+def unavailable(reason: str) -> NoReturn:
+    """Skip the test, or fail it where services are due."""
+    if REQUIRED:
+        pytest.fail(reason)
+    pytest.skip(reason)
 
 
 # Read at import: the `home` fixture takes `HERMES_…` variables away from each test.

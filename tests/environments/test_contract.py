@@ -401,4 +401,5 @@ async def test_a_child_left_behind_may_go_on_printing(environment: Environment) 
 async def test_a_small_command_takes_a_few_milliseconds(environment: Environment) -> None:
     seconds = [(await environment.run("true", timeout=20)).seconds for _ in range(30)]
 
-    assert statistics.median(seconds) < 0.05
+    # One right after the other: where a shell takes long to start, the next is not waiting yet.
+    assert statistics.median(seconds) < (0.05 if environment.name == "local" else 0.5)

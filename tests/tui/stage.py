@@ -27,7 +27,9 @@ from hermes_tui.core.messages import Message, ToolCall, ToolResult
 from hermes_tui.core.ports import Emit, Human, Prefix, ToolSpec
 from hermes_tui.core.usage import Usage
 from hermes_tui.memory.files import MemoryFile
+from hermes_tui.models.reasoning import Level
 from hermes_tui.models.scripted import Line, ScriptedModel
+from hermes_tui.runtime.places import EnvironmentChoice
 from hermes_tui.safety.modes import Mode
 from hermes_tui.skills.library import SkillEntry
 from hermes_tui.tui.app import HermesApp
@@ -158,8 +160,9 @@ class StageChoice:
 class StageEnvironment:
     """Names a place; the tools of this stage run nothing."""
 
-    name = "local"
-    cwd = "/srv/app"
+    def __init__(self, name: str = "local") -> None:
+        self.name = name
+        self.cwd = "/srv/app"
 
 
 @dataclass
@@ -183,6 +186,8 @@ class StageRuntime:
         self.tools = StageTools(human, acts)
         self.environment = StageEnvironment()
         self.is_rehearsal = False
+        self.reasoning: Level | None = None
+        self.served: list[StageChoice] = []
         self.stored: list[StageEntry] = []
         self.deleted: dict[str, StageEntry] = {}
         self.memory: list[MemoryFile] = [
@@ -232,6 +237,24 @@ class StageRuntime:
     async def switch_model(self, session: Session, name: str) -> None:
         self.model = ScriptedModel(name=name)
         session.model = self.model
+
+    async def switch_environment(self, session: Session, name: str) -> None:
+        if name not in {"local", "prod"}:
+            raise NotFoundError(f"There is no environment {name!r}.", hint="Choose another.")
+        self.environment = StageEnvironment(name)
+
+    async def switch_reasoning(self, session: Session, level: Level | None) -> None:
+        self.reasoning = level
+
+    async def environment_choices(self) -> list[EnvironmentChoice]:
+        here = self.environment.name
+        return [
+            EnvironmentChoice("local", "local", "this machine", True, here == "local"),
+            EnvironmentChoice("prod", "ssh", "reachable", True, here == "prod"),
+        ]
+
+    async def local_models(self) -> list[StageChoice]:
+        return self.served
 
     def model_choices(self) -> list[StageChoice]:
         return [

@@ -99,6 +99,25 @@ async def test_another_model_answers_after_it_was_picked(home: Path) -> None:
         await stage.until(lambda: stage.runtime.model_name == "rehearsal")
 
 
+async def test_commands_run_in_another_place_after_it_was_picked(home: Path) -> None:
+    async with on_stage(home, size=(140, 40)) as stage:
+        await stage.say("/env")
+        await stage.sees("reachable")
+        await stage.type("prod")
+        await stage.pilot.press("enter")
+        await stage.sees("prod:/srv/app")
+        await stage.say("/env mars")
+        await stage.sees("There is no environment 'mars'.")
+
+
+async def test_how_long_the_model_thinks_can_be_said(home: Path) -> None:
+    async with on_stage(home, size=(140, 40)) as stage:
+        await stage.say("/reasoning high")
+        await stage.until(lambda: stage.runtime.reasoning == "high")
+        await stage.say("/reasoning wild")
+        await stage.sees("There is no level 'wild'.")
+
+
 async def test_a_theme_is_tried_on_and_taken_back(home: Path) -> None:
     async with on_stage(home) as stage:
         before = stage.app.theme

@@ -163,13 +163,19 @@ class AnswerBlock(Block):
 
 
 class ReasoningBlock(Block):
-    """The model's thinking: its last lines while it lasts, one line afterwards."""
+    """The model's thinking: its last lines while it lasts, one line afterwards.
 
-    def __init__(self, text: str = "", *, is_open: bool = False) -> None:
+    With `stays_unfolded` all of it is shown afterwards, until the person folds it.
+    """
+
+    def __init__(
+        self, text: str = "", *, is_open: bool = False, stays_unfolded: bool = False
+    ) -> None:
         super().__init__()
         self._text = text
         self._is_open = is_open
-        self.folds = None if is_open else True
+        self._stays_unfolded = stays_unfolded
+        self.folds = None if is_open else not stays_unfolded
 
     @property
     def plain(self) -> str:
@@ -181,7 +187,7 @@ class ReasoningBlock(Block):
 
     def close(self) -> None:
         if self._is_open:
-            self._is_open, self.folds = False, True
+            self._is_open, self.folds = False, not self._stays_unfolded
             self.version += 1
 
     def draw(self, drawing: Drawing) -> list[Strip]:

@@ -15,7 +15,7 @@ from hermes_tui.tui.view.blocks import (
 )
 
 
-def blocks_of(messages: Sequence[Message]) -> list[Block]:
+def blocks_of(messages: Sequence[Message], *, shows_reasoning: bool = False) -> list[Block]:
     """The blocks of a conversation, each call with its result. Nothing is drawn yet."""
     blocks: list[Block] = []
     cards: dict[str, CardBlock] = {}
@@ -26,7 +26,7 @@ def blocks_of(messages: Sequence[Message]) -> list[Block]:
                     block = UserBlock(text) if message.role == "user" else AnswerBlock(text)
                     blocks.append(block)
                 case Reasoning(text=text) if text.strip():
-                    blocks.append(ReasoningBlock(text))
+                    blocks.append(ReasoningBlock(text, stays_unfolded=shows_reasoning))
                 case ToolCall():
                     cards[part.id] = CardBlock(Card(part, state="done"))
                     blocks.append(cards[part.id])

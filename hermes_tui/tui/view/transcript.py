@@ -42,6 +42,8 @@ class TranscriptView(PageView, can_focus=True):
         classes: str | None = None,
     ) -> None:
         super().__init__(glyphs=glyphs, id=id, classes=classes)
+        self.shows_reasoning = False
+        """Whether finished thinking stays unfolded."""
         self._clock = clock
         self._cards: dict[str, int] = {}
         """Where the cards of unfinished calls are."""
@@ -74,7 +76,7 @@ class TranscriptView(PageView, can_focus=True):
         self._since.clear()
         self._writing = None
         self._forget_late()
-        self.put(blocks_of(messages))
+        self.put(blocks_of(messages, shows_reasoning=self.shows_reasoning))
 
     def add_user(self, text: str) -> None:
         self.finish_answer()
@@ -98,7 +100,9 @@ class TranscriptView(PageView, can_focus=True):
             self._draw_soon()
         elif text:
             self.finish_answer()
-            self._writing = self.add(ReasoningBlock(text, is_open=True))
+            self._writing = self.add(
+                ReasoningBlock(text, is_open=True, stays_unfolded=self.shows_reasoning)
+            )
             self._wake()
 
     def finish_answer(self) -> None:
