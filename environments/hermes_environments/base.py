@@ -213,6 +213,7 @@ class BaseEnvironment(ABC):
         return jobs.ShellJob(self, worker.exec_id)
 
     async def jobs(self) -> list[Job]:
+        await self._ensure_open()
         return [*await jobs.list_jobs(self)]
 
     async def read_file(self, path: str, *, offset: int = 0, limit: int | None = None) -> bytes:
@@ -261,7 +262,10 @@ class BaseEnvironment(ABC):
                 printed += data
         finally:
             await channel.close()
-        return int(printed) if printed.strip().isdigit() else 0
+        words = printed.split()  # a login may say something first
+        if not words or not words[-1].isdigit():
+            raise EnvironmentUnavailableError(f"Processes in {self.name} could not be ended.")
+        return int(words[-1])
 
     def _absolute(self, path: str) -> str:
         if path == "~" or path.startswith(("/", "~/")):

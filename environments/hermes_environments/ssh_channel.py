@@ -6,7 +6,6 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from typing import TypeVar
 
-import anyio
 import paramiko
 
 from hermes_environments.channel import ChannelLostError
@@ -27,8 +26,8 @@ UNANSWERED = 3
 """So many questions without an answer, and the connection is dead: after at most 12.5 s."""
 IDLE_SECONDS = 15.0
 """Between two questions while nobody waits for the server."""
-QUIET_SECONDS = 0.5
-"""A process that ended has printed all it had when nothing came for so long."""
+TURNS = 2
+"""A server that read the last output in one turn sends it in the next, after other answers."""
 DISCARD_PAUSE = 0.1
 """Seconds between two chunks discarded for a background child that prints without end."""
 
@@ -88,12 +87,11 @@ class Connection:
         Raises:
             ChannelLostError: it does not.
         """
-        asked_at = time.monotonic()
-        self.link.ask()
+        asked_at, number = time.monotonic(), self.link.ask()
         with self.awaited():
             while self.link.is_active():
-                if self.link.heard_at > asked_at:
-                    return self.link.heard_at - asked_at
+                if self.link.answers >= number:
+                    return time.monotonic() - asked_at
                 await asyncio.sleep(0.002)
         raise ChannelLostError("The connection was lost.")
 
@@ -174,9 +172,9 @@ class SshChannel:
             try:
                 data = self._raw.recv(CHUNK)
             except TimeoutError:
-                has_ended = self._raw.status_event.is_set()
-                is_quiet = not await self._event(QUIET_SECONDS if has_ended else None, reads=True)
-                if is_quiet:
+                if not self._raw.status_event.is_set():
+                    await self._event(reads=True)
+                elif await self._is_exhausted():
                     return b""
                 continue
             if not data and not self._is_over():
@@ -225,6 +223,17 @@ class SshChannel:
         self._settle()
         self._connection.release(self)
 
+    async def _is_exhausted(self) -> bool:
+        """Whether all that an ended process printed is here; its children hold the pipe."""
+        link = self._connection.link
+        for _ in range(TURNS):
+            number = link.ask()
+            while link.answers < number:
+                if self._raw.recv_ready() or self._raw.closed:
+                    return False
+                await self._event(reads=True)
+        return not self._raw.recv_ready()
+
     def _is_over(self) -> bool:
         """After the last byte: whether that was the process's doing and not the network's."""
         has_ended = self._raw.eof_received or self._raw.exit_status >= 0
@@ -248,20 +257,19 @@ class SshChannel:
             return
         self.abandon()
 
-    async def _event(self, timeout: float | None = None, *, reads: bool = False) -> bool:
-        """Wait until something happened on the channel; False when nothing did in `timeout` s."""
+    async def _event(self, *, reads: bool = False) -> None:
+        """Wait until something happened on the channel."""
         happened: asyncio.Future[None] = self._loop.create_future()
         self._waiters.add(happened)
         if reads and not self.is_closed:
             self._loop.add_reader(self._fd, self._settle)
         try:
-            with self._connection.awaited(), anyio.move_on_after(timeout):
+            with self._connection.awaited():
                 await happened
         finally:
             self._waiters.discard(happened)
             if reads and not self.is_closed:
                 self._loop.remove_reader(self._fd)
-        return not happened.cancelled()
 
     def _on_event(self) -> None:
         with suppress(RuntimeError):  # the loop is closed

@@ -79,9 +79,9 @@ class Link(paramiko.Transport):
     """A connection whose users are never blocked and learn what happens.
 
     paramiko sends in the caller's thread and waits there while the network is stuck or
-    keys are exchanged. Here a thread of the link's own sends; what waits to be sent is
+    keys are exchanged. Here a thread of the link's own sends then; what waits to be sent is
     bounded by the channels' windows. `wakers` are called, in paramiko's thread, when a
-    channel's process ended, it was closed, or more may be sent.
+    channel's process ended, it was closed, more may be sent, or the server answered.
     """
 
     _channel_handler_table: ClassVar[dict[int, Handler]] = {
@@ -97,6 +97,8 @@ class Link(paramiko.Transport):
         self._via = via
         self._outbox: Queue[paramiko.Message | None] = Queue()
         self._sending = threading.Lock()
+        self._questions = 0
+        self.answers = 0
 
     @property
     def heard_at(self) -> float:
@@ -104,13 +106,15 @@ class Link(paramiko.Transport):
         assert isinstance(self.packetizer, Pulse)
         return self.packetizer.heard_at
 
-    def ask(self) -> None:
-        """Ask the server for a sign of life; any answer counts, also a refusal."""
+    def ask(self) -> int:
+        """Ask the server for a sign of life; the how manyeth of its answers it will be."""
         question = paramiko.Message()
         question.add_byte(cMSG_GLOBAL_REQUEST)
         question.add_string("keepalive@openssh.com")
         question.add_boolean(True)
+        self._questions += 1
         self._send_user_message(question)
+        return self._questions
 
     def run(self) -> None:
         writer = threading.Thread(target=self._write, name="hermes-ssh-writer", daemon=True)
@@ -119,13 +123,25 @@ class Link(paramiko.Transport):
             super().run()
         finally:
             self._outbox.put(None)
-            for wake in tuple(self.wakers.values()):
-                wake()
+            self._wake_all()
 
     def close(self) -> None:
         super().close()
         if self._via is not None:
             self._via.close()
+
+    def _parse_request_failure(self, m: paramiko.Message) -> None:
+        # How servers answer what they do not know; all do (RFC 4254, 4).
+        del m
+        self.answers += 1
+        self._wake_all()
+
+    def _parse_request_success(self, m: paramiko.Message) -> None:
+        self._parse_request_failure(m)
+
+    def _wake_all(self) -> None:
+        for wake in tuple(self.wakers.values()):
+            wake()
 
     def _send_user_message(self, data: paramiko.Message) -> None:
         if not self._send_at_once(data):
@@ -139,7 +155,11 @@ class Link(paramiko.Transport):
         if not self._sending.acquire(blocking=False):
             return False
         try:
-            if not self._outbox.unfinished_tasks and self.clear_to_send.is_set() and _is_writable(sock):
+            if (
+                not self._outbox.unfinished_tasks
+                and self.clear_to_send.is_set()
+                and _is_writable(sock)
+            ):
                 self._send_now(message)
                 return True
         finally:

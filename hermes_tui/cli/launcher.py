@@ -7,9 +7,12 @@ is imported and before any thread is started.
 """
 
 import os
+import select
 import signal
 import sys
 import termios
+import threading
+import time
 from collections.abc import Callable
 from types import FrameType
 
@@ -29,6 +32,8 @@ each undoes one more level of what another program may have set."""
 FORWARDED = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 HELD = (*FORWARDED, signal.SIGINT)
 """What waits while there is nobody yet to pass it to."""
+FOLLOW_SECONDS = 3
+"""How long the screen may take to leave when its terminal is gone."""
 GRACE_SECONDS = 5
 """A child that is still there so long after a forwarded signal is killed."""
 
@@ -65,6 +70,8 @@ def _run_child(child: Callable[[], int], writer: int) -> None:
     code = 1
     try:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD)
+        watched = (sys.stdin.fileno(), writer)
+        threading.Thread(target=_follow, args=watched, daemon=True).start()
         code = child()
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else 1 if error.code else 0
@@ -77,6 +84,20 @@ def _run_child(child: Callable[[], int], writer: int) -> None:
         sys.stderr.flush()
         os.write(writer, b"k")
         os._exit(code & 0xFF)
+
+
+def _follow(terminal: int, writer: int) -> None:
+    """End this process when the terminal or the launcher is gone.
+
+    Painting into a terminal that hung up blocks for ever, so a signal alone is not enough.
+    """
+    gone = select.poll()
+    gone.register(terminal, 0)  # hang-up and error are reported all the same
+    gone.register(writer, 0)
+    gone.poll()
+    os.kill(os.getpid(), signal.SIGHUP)
+    time.sleep(FOLLOW_SECONDS)
+    os._exit(128 + signal.SIGHUP)
 
 
 def _wait(pid: int) -> int:

@@ -174,5 +174,6 @@ def test_the_launcher_imports_nothing_heavy() -> None:
         [sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, check=True
     )
     assert set(ended.stdout.split()) == {
-        "hermes_tui", "hermes_tui.cli", "hermes_tui.cli.launcher", "signal", "termios",
+        "hermes_tui", "hermes_tui.cli", "hermes_tui.cli.launcher", "select", "signal", "termios",
+        "threading", "_weakrefset",
     }  # fmt: skip

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from hermes_environments.base import BaseEnvironment
@@ -177,10 +178,8 @@ def connected_to(
 
 
 def _signal(pid: int, number: signal.Signals) -> None:
-    try:
+    with suppress(ProcessLookupError):
         os.kill(pid, number)
-    except ProcessLookupError:
-        pass
 
 
 SERVERS: dict[Path, Sshd] = {}

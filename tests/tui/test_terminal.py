@@ -102,11 +102,14 @@ class Terminal:
         return code, self.raw.decode("utf-8", "replace").rsplit("● idle", 1)[-1]
 
     def close(self) -> None:
+        if self.master < 0:
+            return
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
         os.close(self.master)
         os.close(self.slave)
+        self.master = -1
 
 
 @pytest.fixture
@@ -157,6 +160,19 @@ def test_even_a_kill_leaves_the_terminal_as_it_was(terminal: Terminal) -> None:
     assert "Hermes was ended by SIGKILL." in after
     assert [mode for mode in OFF if mode not in after] == []
     assert termios.tcgetattr(terminal.slave) == terminal.before
+
+
+def gone(pid: int) -> bool:
+    return not Path(f"/proc/{pid}").exists() or " Z " in Path(f"/proc/{pid}/stat").read_text()
+
+
+def test_a_screen_whose_terminal_and_launcher_are_gone_does_not_stay(terminal: Terminal) -> None:
+    child = terminal.child
+    terminal.close()
+    deadline = monotonic() + 15
+    while not gone(child):
+        assert monotonic() < deadline
+        select.select([], [], [], 0.05)
 
 
 def test_the_screen_is_painted_although_stderr_goes_elsewhere(home: Path) -> None:
