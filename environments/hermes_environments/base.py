@@ -165,8 +165,10 @@ class BaseEnvironment(ABC):
                 if not spare.cancelled() and spare.exception() is None:
                     await spare.result().channel.close()
             if self._is_open:
-                self._is_open = False
-                await self._close()
+                try:
+                    await self._close()
+                finally:
+                    self._is_open = False
 
     async def run(
         self,

@@ -219,6 +219,10 @@ async def list_jobs(host: JobHost) -> list[ShellJob]:
     return [ShellJob(host, row.status.id) for row in rows]
 
 
+async def any_runs(host: JobHost) -> bool:
+    return any(row.status.is_running for row in await _list(host, b"*"))
+
+
 async def _list(host: JobHost, pattern: bytes) -> list[_Row]:
     code, printed = await host.shell(_ALIVE + _LIST % (host.jobs_folder, pattern))
     if code:

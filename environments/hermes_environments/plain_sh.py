@@ -39,10 +39,9 @@ class PlainScript(Script, frozen=True, kw_only=True):
     """One command for a worker in sh."""
 
     def render(self, nonce: bytes) -> bytes:
-        # `command` takes from eval what POSIX gives it as a special builtin: a syntax error
-        # would end the shell, and the variables for one command would stay.
-        run = b'unset hermes_run; %b\\command eval "$hermes_command"%b 2>&1 >&2' % (
-            assignments(self.env),
+        # Not with `command`: in busybox a failing subshell would then go on as a second worker.
+        run = b'unset hermes_run; %b\\eval "$hermes_command"%b 2>&1 >&2' % (
+            b"export %b; " % assignments(self.env) if self.env else b"",
             b"" if self.has_stdin else b" </dev/null",
         )
         script = b"".join(
@@ -66,16 +65,17 @@ class PlainScript(Script, frozen=True, kw_only=True):
         mark = b"\\036" + nonce
         if not self.keeps_state:
             return b"{ \\command printf '" + mark + b"%s" + mark * 7 + b'\' "$?"; } 2>/dev/null'
-        say = b"\\command printf '" + mark + b"'\n"
+        say = b"\\command printf '" + mark
         return b"".join(
             (
-                b"{\n\\command printf '" + mark + b"%s" + mark + b'\' "$?"\n',
-                # An `exit` in the command keeps eval from taking them back.
+                b'{\nset -- "$?" "$-"\n',
                 *(_TAKE_BACK % (name, name, name, name) for name in self._passing),
-                b"\\command pwd\n\\command printf '" + mark * 2 + b"'\n\\command set +o\n",
-                say,
-                b"\\command export -p\n\\command printf '" + mark * 2 + b"'\n\\command alias\n",
-                say,
+                # Printed at once: children in the background may be printing too. In busybox a
+                # substitution runs without `set -e`.
+                b'set -- "$1" "$(\n\\command pwd\n' + say + mark + b"'\n\\command set +o\n",
+                b"case $2 in (*e*) \\command echo set -o errexit;; esac\n",
+                say + b"'\n\\command export -p\n" + say + mark + b"'\n\\command alias\n",
+                say + b"'\n)\"\n" + say + b"%s" + mark + b'%s\' "$@"\n',
                 b"} 2>/dev/null",
             )
         )

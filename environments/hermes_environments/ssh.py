@@ -13,7 +13,8 @@ from hermes_environments.base import FRIENDLY, BaseEnvironment
 from hermes_environments.channel import Capabilities, Channel, ChannelLostError
 from hermes_environments.options import read_options
 from hermes_environments.ssh_hosts import SshOptions, Target, parse_address, resolve
-from hermes_environments.worker import EXEC_ID, encode, quote
+from hermes_environments.ssh_sudo import SudoQuestions
+from hermes_environments.worker import EXEC_ID, encode, exporting, quote
 from hermes_tui.core.environment import Attendant, CommandResult, Ended, NoAttendant
 from hermes_tui.core.errors import EnvironmentUnavailableError
 
@@ -23,8 +24,8 @@ if TYPE_CHECKING:  # takes 0.2 s to import
     from hermes_environments.ssh_files import Files
     from hermes_environments.ssh_link import Link
 
-RESERVED = 2
-"""Channels of a connection kept for ending commands and for files."""
+RESERVED = 3
+"""Channels of a connection kept for ending commands, for files and for sudo's questions."""
 CONNECTIONS = 8
 RETRY_PAUSES = (0.5, 1.0, 2.0, 4.0)
 """Seconds between attempts to connect anew."""
@@ -36,7 +37,9 @@ T = TypeVar("T")
 _PROBE = r"""
 w=$1; case $w in "~" | "~/"*) w=$HOME${w#"~"} ;; esac
 w=$(cd -- "$w" 2>/dev/null && pwd)
-printf '\036%s\0' "$HOME" "${XDG_STATE_HOME-}" "$w" "$(command -v bash)"
+sudo=; [ "$(id -u)" != 0 ] && sudo=$(command -v sudo)
+printf '\036%s\0' "$HOME" "${XDG_STATE_HOME-}" "$w" "$(command -v bash)" \
+  "$sudo" "${XDG_RUNTIME_DIR:-/tmp}"
 """
 
 
@@ -74,6 +77,8 @@ class SshEnvironment(BaseEnvironment):
         self._has_sftp = True
         self._home = ""
         self._jobs_folder = ""
+        self._runtime_dir = ""
+        self._sudo: SudoQuestions | None = None
 
     @property
     def jobs_folder(self) -> bytes:
@@ -89,6 +94,8 @@ class SshEnvironment(BaseEnvironment):
             raise
 
     async def _close(self) -> None:
+        if self._sudo is not None:
+            await self._sudo.close()
         connections, self._connections = self._connections, []
         self._files = None
         for connection in connections:
@@ -106,6 +113,8 @@ class SshEnvironment(BaseEnvironment):
         return f"{target.label} by way of {target.via.label}"
 
     async def channel(self, argv: Sequence[str], *, env: Mapping[str, str]) -> Channel:
+        if EXEC_ID in env:
+            await self._listen_for_sudo()
         # The login shell may be any: `exec` and quoted words are what all of them know.
         assignments = [f"{name}={value}" for name, value in env.items()]
         command = "exec " + shlex.join(["env", *assignments, *argv] if env else argv)
@@ -173,14 +182,15 @@ class SshEnvironment(BaseEnvironment):
                 printed += data
         finally:
             await channel.close()
-        fields = printed.partition(b"\x1e")[2].decode("utf-8", "surrogateescape").split("\0\x1e")
-        if len(fields) != 4:
+        told = printed.partition(b"\x1e")[2].decode("utf-8", "surrogateescape")
+        fields = told.rstrip("\0").split("\0\x1e")
+        if len(fields) != 6:
             said = printed.decode("utf-8", "replace").strip()[-200:]
             raise EnvironmentUnavailableError(
                 f"{self._label} let us in but ran no command{f': {said}' if said else ''}.",
                 hint="Check that this login has a shell.",
             )
-        home, state, found, bash = fields
+        home, state, found, bash, sudo, runtime = fields
         if not found:
             raise EnvironmentUnavailableError(
                 f"There is no folder {workdir!r} on {self._label} to work in.",
@@ -194,6 +204,33 @@ class SshEnvironment(BaseEnvironment):
         if not self._state.is_complete:
             self._first_cwd = found
             self._state = msgspec.structs.replace(self._state, cwd=found)
+        if sudo:
+            await self._prepare_sudo(runtime)
+
+    async def _prepare_sudo(self, runtime_dir: str) -> None:
+        """Have sudo ask the person for the password."""
+        if self._sudo is None:
+            self._sudo = SudoQuestions(f"sudo on {self._label}", self._attendant)
+            self._runtime_dir = runtime_dir
+            variables = exporting({"SUDO_ASKPASS": self._sudo.program(runtime_dir)})
+            alias = b"sudo='sudo -A'\n"
+            self._state = msgspec.structs.replace(
+                self._state,
+                exports=self._state.exports + variables,
+                aliases=b"alias " + alias if self.capabilities.has_bash else alias,
+            )
+        await self._listen_for_sudo()
+
+    async def _listen_for_sudo(self) -> None:
+        if self._sudo is None or self._sudo.is_listening:
+            return
+        argv = self._sudo.argv(self._runtime_dir)
+        try:
+            await self._sudo.listen(await self.channel(argv, env={}))
+        except ChannelLostError:
+            pass  # the command that wanted it will notice, too
+        except EnvironmentUnavailableError:
+            self._sudo = None
 
     async def _connection(self, *, reserved: int) -> "Connection":
         """One with a place for another channel, which is taken."""

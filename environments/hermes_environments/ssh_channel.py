@@ -28,6 +28,8 @@ IDLE_SECONDS = 15.0
 """Between two questions while nobody waits for the server."""
 TURNS = 2
 """A server that read the last output in one turn sends it in the next, after other answers."""
+OPEN_FAILED = 2
+"""The reason sshd gives when there are too many sessions."""
 DISCARD_PAUSE = 0.1
 """Seconds between two chunks discarded for a background child that prints without end."""
 
@@ -189,7 +191,7 @@ class SshChannel:
             except TimeoutError:
                 await self._event()
                 continue
-            except OSError:
+            except (OSError, EOFError, paramiko.SSHException):
                 sent = 0
             if not sent:
                 if not self._connection.link.is_active():
@@ -282,7 +284,7 @@ class SshChannel:
 
 
 def _start(link: Link, command: str) -> paramiko.Channel:
-    raw = link.open_session(window_size=WINDOW, timeout=OPEN_SECONDS)
+    raw = _session(link)
     try:
         # Two streams share one file descriptor in a way that can lose an event.
         raw.set_combine_stderr(True)
@@ -295,6 +297,21 @@ def _start(link: Link, command: str) -> paramiko.Channel:
 
 
 def _start_files(link: Link) -> Files:
-    client = paramiko.SFTPClient.from_transport(link)
-    assert client is not None
-    return Files(client)
+    raw = _session(link)
+    try:
+        raw.invoke_subsystem("sftp")
+        return Files(paramiko.SFTPClient(raw))
+    except BaseException:
+        raw.close()
+        raise
+
+
+def _session(link: Link) -> paramiko.Channel:
+    """Raises ChannelException when the server wants no more of them."""
+    try:
+        return link.open_session(window_size=WINDOW, timeout=OPEN_SECONDS)
+    except paramiko.SSHException as error:
+        # The reason may have been given to another thread whose channel was refused as well.
+        if link.is_active() and not isinstance(error, paramiko.ChannelException):
+            raise paramiko.ChannelException(OPEN_FAILED, str(error)) from error
+        raise

@@ -2,14 +2,14 @@
 
 import base64
 import getpass
-import glob
 import hashlib
 import hmac
+import ipaddress
 import os
 import re
 import secrets
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Literal
@@ -19,8 +19,6 @@ from msgspec import Struct
 from hermes_tui.core.errors import ConfigError, EnvironmentUnavailableError
 
 DEFAULT_PORT = 22
-INCLUDE_DEPTH = 16
-"""As in OpenSSH."""
 JUMPS = 8
 
 # Nothing that a shell or an option parser could take for more than a name.
@@ -29,7 +27,6 @@ _ADDRESS = re.compile(
     r"(?P<host>\w[\w.-]*|\[[\w:.%]+\]|[\w:.%]*:[\w:.%]*:[\w:.%]*)"
     r"(?::(?P<port>\d{1,5}))?"
 )
-_KEYWORD = re.compile(r"\s*(\w+)(?:\s*=\s*|\s+)(.*)")
 
 Standing = Literal["known", "unknown", "changed", "revoked"]
 
@@ -100,11 +97,30 @@ def parse_address(text: str) -> Address:
     """
     found = _ADDRESS.fullmatch(text.strip())
     port = int(found["port"]) if found and found["port"] else None
-    if not found or (port is not None and not 0 < port < 65_536):
+    host = found["host"].strip("[]") if found else ""
+    if not found or not _is_port(port) or (":" in host and not _is_ipv6(host)):
         raise ConfigError(
             f"{text!r} does not name a host.", hint="Write it as user@host or user@host:port."
         )
-    return Address(found["host"].strip("[]"), found["user"] or "", port)
+    return Address(host, found["user"] or "", port)
+
+
+def _is_port(port: int | None) -> bool:
+    return port is None or 0 < port < 65_536
+
+
+def _is_ipv6(host: str) -> bool:
+    try:
+        ipaddress.IPv6Address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not _is_port(int(text)):
+        raise ConfigError(f"{text!r} is no port.", hint="Choose a number from 1 to 65535.")
+    return int(text)
 
 
 def resolve(options: SshOptions, *, environment: str) -> Target:
@@ -125,6 +141,8 @@ def _chosen(options: SshOptions) -> Address:
     address = parse_address(options.target or options.host)
     if options.user:
         parse_address(f"{options.user}@host")
+    if options.port is not None:
+        _port(str(options.port))
     if options.target:
         user, port = address.user or options.user, address.port or options.port
     else:
@@ -134,15 +152,17 @@ def _chosen(options: SshOptions) -> Address:
 
 class _Resolver:
     def __init__(self, options: SshOptions) -> None:
+        from hermes_environments.ssh_config import PersonalConfig  # imports paramiko
+
         self._options = options
         self._folder = Path.home() / ".ssh"
-        self._config = _load_config(self._folder)
+        self._config = PersonalConfig.load(self._folder)
 
     def target(
         self, address: Address, *, jump: str | None = None, seen: Sequence[str] = ()
     ) -> Target:
-        found = self._lookup(address.host)
-        port = address.port or int(found.get("port", DEFAULT_PORT))
+        found = self._config.settings(address.host)
+        port = address.port or _port(str(found.get("port", DEFAULT_PORT)))
         host = str(found.get("hostname", address.host))
         known_as = str(found.get("hostkeyalias", "")) or name_with_port(host, port)
         is_first = not seen
@@ -184,19 +204,6 @@ class _Resolver:
         # The hosts before the last are the way to it, whatever its own configuration says.
         return self.target(parse_address(last), jump=",".join(before) or None, seen=(*seen, host))
 
-    def _lookup(self, host: str) -> dict[str, Any]:
-        from paramiko.ssh_exception import ConfigParseError, SSHException
-
-        try:
-            return self._config.lookup(host)
-        except ImportError as error:
-            raise ConfigError(
-                "~/.ssh/config has rules with 'Match exec', which are not supported.",
-                hint="Write the settings under 'Host', or name them for the environment.",
-            ) from error
-        except (ConfigParseError, SSHException, ValueError) as error:
-            raise _unreadable(error) from error
-
     def _identities(self) -> list[Path]:
         paths = [Path(text).expanduser() for text in _listed(self._options.identity_file)]
         for path in paths:
@@ -210,7 +217,7 @@ class _Resolver:
         paths = [self._folder / name for name in ("id_ed25519", "id_ecdsa", "id_rsa")]
         return [path for path in paths if path.is_file()]
 
-    def _known_hosts(self, found: dict[str, Any]) -> dict[str, tuple[Path, ...]]:
+    def _known_hosts(self, found: Mapping[str, Any]) -> dict[str, tuple[Path, ...]]:
         if named := _listed(self._options.known_hosts):
             return {"known_hosts": _paths(named)}
         own = shlex.split(str(found.get("userknownhostsfile", ""))) or [
@@ -229,56 +236,6 @@ def _paths(texts: Sequence[str]) -> tuple[Path, ...]:
 
 def _listed(value: str | list[str]) -> list[str]:
     return [value] if isinstance(value, str) and value else list(value)
-
-
-def _load_config(folder: Path) -> Any:
-    from paramiko.config import SSHConfig
-    from paramiko.ssh_exception import SSHException
-
-    lines = [
-        *_lines(folder / "config", folder),
-        "Host *",  # ends the last block of the person's own file
-        *_lines(Path("/etc/ssh/ssh_config"), Path("/etc/ssh")),
-    ]
-    try:
-        return SSHConfig.from_text("\n".join(lines))
-    except (SSHException, ValueError) as error:
-        raise _unreadable(error) from error
-
-
-def _lines(path: Path, folder: Path, depth: int = 0) -> Iterator[str]:
-    """A file with what it includes, which paramiko ignores; each file's blocks are its own."""
-    try:
-        text = path.read_text(encoding="utf-8", errors="surrogateescape")
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise _unreadable(error) from error
-    block = "Host *"
-    for line in text.splitlines():
-        found = _KEYWORD.match(line)
-        keyword = found[1].lower() if found else ""
-        if found and keyword == "include":
-            if depth < INCLUDE_DEPTH:
-                for included in _included(found[2], folder):
-                    yield from _lines(included, folder, depth + 1)
-                yield block
-            continue
-        if keyword in {"host", "match"}:
-            block = line
-        yield line
-
-
-def _included(patterns: str, folder: Path) -> Iterator[Path]:
-    for pattern in shlex.split(patterns):
-        for name in sorted(glob.glob(os.path.expanduser(pattern), root_dir=folder)):  # noqa: PTH111, PTH207 - may be absolute
-            yield folder / name
-
-
-def _unreadable(error: Exception) -> ConfigError:
-    return ConfigError(
-        f"~/.ssh/config cannot be understood: {error}.", hint="Correct it; `ssh -G HOST` tells."
-    )
 
 
 def name_with_port(host: str, port: int) -> str:
@@ -373,7 +330,7 @@ def _entries(path: Path, name: str) -> Iterator[_Entry]:
         if len(words) < 3 or words[0].startswith("#") or marker not in {"", "@revoked"}:
             continue
         try:
-            key = base64.b64decode(words[2])
+            key = base64.b64decode(words[2], validate=True)
         except ValueError:
             continue
         if _matches(words[0], name):

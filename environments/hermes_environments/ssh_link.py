@@ -18,6 +18,7 @@ from paramiko.common import (
     MSG_CHANNEL_CLOSE,
     MSG_CHANNEL_REQUEST,
     MSG_CHANNEL_WINDOW_ADJUST,
+    cMSG_CHANNEL_DATA,
     cMSG_GLOBAL_REQUEST,
 )
 from paramiko.packet import Packetizer
@@ -168,15 +169,15 @@ class Link(paramiko.Transport):
 
     def _write(self) -> None:
         while (message := self._outbox.get()) is not None:
-            with self._sending:
-                self._send_now(message)
+            try:
+                with self._sending:
+                    self._send_now(message)
+            except (paramiko.SSHException, OSError, EOFError):
+                super().close()
             self._outbox.task_done()
 
     def _send_now(self, message: paramiko.Message) -> None:
-        try:
-            super()._send_user_message(message)  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
-        except (paramiko.SSHException, OSError, EOFError):
-            super().close()
+        super()._send_user_message(message)  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
 
 
 def _is_writable(sock: socket.socket) -> bool:

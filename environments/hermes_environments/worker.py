@@ -140,15 +140,14 @@ class Script(Struct, frozen=True, kw_only=True):
         if not self.keeps_state:
             return b"{ \\builtin printf '" + mark + b"%s" + mark * 7 + b'\' "$?"; } 2>/dev/null'
         say = b"\\builtin printf '" + mark + b"'\n"
-        key = b'"${BASHOPTS-}:$SHELLOPTS"'
-        return b"".join(
+        key = b"${BASHOPTS-}:$SHELLOPTS"
+        body = b"".join(
             (
-                b'{\n\\builtin set -- "$?"\n\\builtin trap - DEBUG RETURN ERR\n',
-                b"\\builtin printf '" + mark + b"%s" + mark + b'\' "$1"\n',
-                b"\\builtin pwd\n",
-                b"\\builtin printf '" + mark + b"%s" + mark + b"' " + key + b"\n",
-                b"[[ " + key + b" == " + quote(self.state.options_key) + b" ]] || ",
-                b"{ \\builtin shopt -p; \\builtin set +o; }\n",
+                b"\\builtin pwd\n\\builtin printf '" + mark + b"%s" + mark + b'\' "$2"\n',
+                b"[[ $2 == " + quote(self.state.options_key) + b" ]] || ",
+                b"{ \\builtin shopt -p; \\builtin set +o; ",
+                # A substitution runs without it.
+                b"[[ :$2: != *:errexit:* ]] || \\builtin printf 'set -o errexit\\n'; }\n",
                 say,
                 # Each worker has its own; restored, they would hide the new ones.
                 b"\\builtin unset -v HERMES_EXEC_ID PWD SHLVL _\n\\builtin declare -px\n",
@@ -157,6 +156,17 @@ class Script(Struct, frozen=True, kw_only=True):
                 say,
                 b"\\builtin alias -p\n",
                 say,
+            )
+        )
+        return b"".join(
+            (
+                b'{\n\\builtin set -- "$?" "' + key + b'"\n',
+                b"\\builtin trap - DEBUG RETURN ERR\n",
+                # With a child in the background all is printed at once, although it costs a
+                # fork: what the child prints meanwhile must not become state.
+                b'if [[ ${!-} ]]; then \\builtin set -- "$1" "$2" "$(\n' + body + b')"\n',
+                b"\\builtin printf '" + mark + b"%s" + mark + b'%s\' "$1" "$3"\n',
+                b"else \\builtin printf '" + mark + b"%s" + mark + b'\' "$1"\n' + body + b"fi\n",
                 b"} 2>/dev/null",
             )
         )

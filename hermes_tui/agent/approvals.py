@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from hermes_tui.core.environment import Environment
+from hermes_tui.core.environment import Spot
 from hermes_tui.core.errors import RefusedError
 from hermes_tui.core.events import (
     Approval,
@@ -22,16 +22,13 @@ class Approvals:
     A grant covers one tool, one scope and one environment and directory.
     """
 
-    def __init__(
-        self, human: Human, *, mode: Callable[[], Mode], environment: Callable[[], Environment]
-    ) -> None:
+    def __init__(self, human: Human, *, mode: Callable[[], Mode]) -> None:
         self._human = human
         self._mode = mode
-        self._environment = environment
         self._granted: set[tuple[str, str, str, str]] = set()
 
     async def __call__(
-        self, call: ToolCall, action: str, assessment: Assessment, place: str, emit: Emit
+        self, call: ToolCall, action: str, assessment: Assessment, spot: Spot, emit: Emit
     ) -> None:
         """Return if the call may run.
 
@@ -39,15 +36,15 @@ class Approvals:
             RefusedError: it may not; the message is for the model.
         """
         mode = self._mode()
-        environment = self._environment()
-        place = place or environment.name
-        grant = (call.name, assessment.scope, place, environment.cwd)
+        grant = (call.name, assessment.scope, spot.name, spot.cwd)
         match decide(mode, assessment.risk):
             case "allow":
                 return
             case "deny" if assessment.risk is Risk.FORBIDDEN:
+                await emit(ApprovalResolved(call.id, Approval("deny", assessment.reason)))
                 raise RefusedError(f"Refused: {assessment.reason} No mode allows this.")
             case "deny":
+                await emit(ApprovalResolved(call.id, Approval("deny", assessment.reason)))
                 raise RefusedError(
                     f"Refused: {assessment.reason}",
                     hint=f"The mode is {mode}; tell the person what you wanted to do.",
@@ -57,7 +54,7 @@ class Approvals:
             case "ask":
                 pass
         request = ApprovalRequest(
-            call, action, assessment.reason, place, environment.cwd, assessment.scope
+            call, action, assessment.reason, spot.name, spot.cwd, assessment.scope
         )
         await emit(ApprovalPending(request))
         approval = await self._human.approve(request)
@@ -67,9 +64,9 @@ class Approvals:
     def _settle(self, approval: Approval, grant: tuple[str, str, str, str]) -> None:
         match approval.verdict:
             case "deny":
-                why = f": {approval.reason.rstrip('.')}." if approval.reason else "."
+                why = f" {approval.reason.rstrip('.')}." if approval.reason else ""
                 raise RefusedError(
-                    f"The person refused this call{why}",
+                    f"This call was refused.{why}",
                     hint="Do not try it again in another way; ask or go on without it.",
                 )
             case "session":
@@ -91,7 +88,7 @@ class Nobody:
         del request
         return Approval(
             "deny",
-            "nobody is there to ask. It would need `--mode auto-edit` (file changes) or "
+            "Nobody is there to ask; it needs `--mode auto-edit` (file changes) or "
             "`--mode full-auto` (commands)",
         )
 

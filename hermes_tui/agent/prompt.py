@@ -39,8 +39,6 @@ class PromptParts(Struct, frozen=True):
     environment: str
     cwd: str
     today: date
-    extra: str = ""
-    """What the model itself needs to be told, e.g. how to call tools in text."""
 
 
 def system_prompt(parts: PromptParts) -> str:
@@ -54,7 +52,6 @@ def system_prompt(parts: PromptParts) -> str:
         *(f"# Instructions of the project ({file.path})\n{file.text}" for file in parts.context),
         f"# Where you are\nEnvironment: {parts.environment}\nWorking directory: {parts.cwd}\n"
         f"Date: {parts.today:%A, %d %B %Y}",
-        parts.extra,
     ]
     return "\n\n".join(section for section in sections if section)
 

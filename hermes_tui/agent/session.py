@@ -32,7 +32,7 @@ CLOSING_NOTES: dict[StopReason, str] = {
     "cancelled": "(Interrupted.)",
     "step_limit": "(Stopped: the limit of model calls for one turn was reached.)",
     "loop": "(Stopped: the same call kept giving the same result.)",
-    "error": "(No answer: the model failed.)",
+    "error": "(No answer: the turn failed.)",
 }
 """What the history says in the assistant's place when a turn ends without its answer."""
 
@@ -97,6 +97,12 @@ class Session:
         """Size of the next request: reported by the provider, estimated before its first word."""
         return self._context_tokens or self._estimated_context()
 
+    @asynccontextmanager
+    async def idle(self) -> AsyncGenerator[None, None]:
+        """Wait until no turn runs, and keep one from starting inside the block."""
+        async with self._turn_lock:
+            yield
+
     def steer(self, text: str) -> None:
         """Say something to the agent while it works; it reads it before its next model call."""
         self._steered.append(user(text))
@@ -139,9 +145,10 @@ class Session:
 
         async with send:
             try:
+                await self._add(user(prompt))  # even a turn cancelled at once keeps what was said
                 with scope:
-                    await emit(TurnStarted(self.id))
-                    await emit(MessageAdded(user(prompt)))
+                    await send.send(TurnStarted(self.id))
+                    await send.send(MessageAdded(self.history[-1]))
                     while finish.stop == "cancelled" or self._steered:
                         stop = await run_loop(
                             prepare,
@@ -165,9 +172,9 @@ class Session:
         """Note what the history needs of an event, before anybody sees it."""
         match event:
             case MessageAdded(message=message):
+                await self._add(message)
                 self._partial = ""
                 self._finished.clear()
-                await self._add(message)
             case ToolFinished(result=result, seconds=seconds):
                 with anyio.CancelScope(shield=True):
                     await self._journal.record_result(result, seconds)

@@ -52,4 +52,6 @@ class TerminalHuman:
 async def _ask(prompt: str) -> str:
     sys.stderr.write(prompt)
     sys.stderr.flush()
-    return await anyio.to_thread.run_sync(sys.stdin.readline, abandon_on_cancel=True)
+    # A thread that sits in readline would keep the process alive after ctrl+c.
+    await anyio.wait_readable(sys.stdin)
+    return sys.stdin.readline()

@@ -145,6 +145,6 @@ def _store(database: Path) -> Finding:
             "store",
             "failure",
             f"{shown(database)} cannot be read: {error}",
-            "Move it away to start anew, or restore a copy.",
+            "Free some space if the disk is full; else restore a copy, or move it away.",
         )
     return Finding("store", "ok", f"{shown(database)}, {count:,} sessions")

@@ -80,10 +80,12 @@ def _run_child(child: Callable[[], int], writer: int) -> None:
     except BaseException as error:  # noqa: BLE001 - the process ends here, after saying why
         sys.excepthook(type(error), error, error.__traceback__)
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os.write(writer, b"k")
-        os._exit(code & 0xFF)
+        try:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os.write(writer, b"k")
+        finally:  # the terminal or the launcher may be gone; nothing may run on from here
+            os._exit(code & 0xFF)
 
 
 def _follow(terminal: int, writer: int) -> None:

@@ -1,5 +1,6 @@
 """Answering one prompt without a screen: what `hermes run` does once its options are read."""
 
+import os
 import signal
 import sys
 from collections.abc import AsyncGenerator
@@ -12,10 +13,11 @@ import msgspec
 from hermes_tui.agent.approvals import Nobody
 from hermes_tui.agent.session import Session, Turn
 from hermes_tui.cli.asking import TerminalHuman
+from hermes_tui.cli.diagnostics import ExitCode
 from hermes_tui.cli.render import Printer, printer_for
 from hermes_tui.config.files import replace_file
-from hermes_tui.core.errors import NotFoundError
-from hermes_tui.core.events import TurnFinished
+from hermes_tui.core.errors import ConfigError, NotFoundError
+from hermes_tui.core.events import ApprovalResolved, TurnFinished
 from hermes_tui.core.ports import Human
 from hermes_tui.core.tasks import task_group
 from hermes_tui.runtime.runtime import Overrides, Runtime, open_runtime
@@ -36,6 +38,8 @@ class OneShot(msgspec.Struct, frozen=True, kw_only=True):
 async def answer(request: OneShot) -> int:
     """Run the prompt, and whatever it leads to, and say how it ended as an exit code."""
     printer = printer_for(as_json=request.as_json, quiet=request.quiet)
+    if request.usage_file:
+        _check_writable(request.usage_file)
     async with open_runtime(
         human=_who(request), source="run", overrides=request.overrides
     ) as runtime:
@@ -49,13 +53,18 @@ async def answer(request: OneShot) -> int:
 
 
 async def _turn(session: Session, prompt: str, printer: Printer) -> int:
-    code = 1
+    code, is_refused = 1, False
     async with session.turn(prompt) as turn, _cancelled_by_signals(turn):
         async for event in turn:
             printer.show(event)
-            if isinstance(event, TurnFinished):
-                code = event.exit_code
-    return code
+            match event:
+                case ApprovalResolved(approval=approval) if approval.verdict == "deny":
+                    is_refused = True
+                case TurnFinished(exit_code=code):
+                    pass
+                case _:
+                    pass
+    return ExitCode.REFUSED if is_refused and not code else code
 
 
 @asynccontextmanager
@@ -95,6 +104,20 @@ async def _session(runtime: Runtime, request: OneShot) -> Session:
             )
         return await runtime.resume(latest.id)
     return await runtime.new_session()
+
+
+def _check_writable(path: str) -> None:
+    """Find out before the turn, not after it, that its usage cannot be written.
+
+    Raises:
+        ConfigError: there is no such folder, or it may not be written.
+    """
+    folder = Path(path).absolute().parent
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise ConfigError(
+            f"--usage-file {path} cannot be written: {folder} is not there or read-only.",
+            hint="Name another file.",
+        )
 
 
 def _write_usage(session: Session, path: str) -> None:

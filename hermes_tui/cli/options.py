@@ -26,6 +26,11 @@ def overrides(
     Raises:
         ConfigError: there is no such folder or mode.
     """
+    if yes and mode not in {"", "full-auto"}:
+        raise ConfigError(
+            f"--yes means --mode full-auto, and --mode {mode} was given too.",
+            hint="Leave one of them out.",
+        )
     return Overrides(
         mode=_mode("full-auto" if yes else mode),
         model=model or None,

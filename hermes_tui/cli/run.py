@@ -22,7 +22,9 @@ def run(
         str,
         typer.Option("--resume", "-r", help="Go on with this session.", autocompletion=session_ids),
     ] = "",
-    max_steps: Annotated[int, typer.Option(min=0, help="Model calls at most.")] = 0,
+    max_steps: Annotated[
+        int, typer.Option(min=0, help="Model calls at most; 90 when not given.", show_default=False)
+    ] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print events, one a line.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only the final answer.")] = False,
     usage_file: Annotated[str, typer.Option(help="Write tokens and cost here as JSON.")] = "",

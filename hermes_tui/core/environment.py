@@ -101,6 +101,14 @@ class Job(Protocol):
         ...
 
 
+class Spot(Struct, frozen=True):
+    """Where a call would work, for the person who is asked about it."""
+
+    name: str = ""
+    """The environment; empty for a tool that uses none."""
+    cwd: str = ""
+
+
 class Attendant(Protocol):
     """Whoever stands by while an environment opens and works: hears progress, answers questions."""
 

@@ -103,7 +103,6 @@ class RecordingModel:
 
     def _append(self, call: Call) -> None:
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
             with self._path.open("ab") as file:
                 if file.tell() == 0:
                     self._path.chmod(0o600)

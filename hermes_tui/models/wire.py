@@ -155,7 +155,8 @@ def wire_messages(
     """
     wire = list(_system(request.prefix, is_text_mode=is_text_mode))
     convert = _text_messages if is_text_mode else _native_messages
-    for is_prose, group in groupby(request.messages, key=_prose_role):
+    said = [one for one in request.messages if one.text or _prose_role(one) != "assistant"]
+    for is_prose, group in groupby(said, key=_prose_role):
         messages = list(group)
         if is_prose == "user" or (is_prose == "assistant" and not keeps_signatures):
             text = "\n\n".join(one.text for one in messages if one.text)

@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from hermes_tui.config.schema import Config
 from hermes_tui.config.secrets import Secrets
+from hermes_tui.core.errors import ConfigError
 from hermes_tui.core.ports import Model
 from hermes_tui.models.catalog import PROVIDERS
 from hermes_tui.models.reasoning import Level, Reasoning
@@ -57,7 +58,13 @@ def build_model(
     if record:
         from hermes_tui.models.replay import RecordingModel
 
-        return RecordingModel(model, Path(record).expanduser(), secrets=tuple(secrets.values()))
+        path = Path(record).expanduser()
+        if not path.absolute().parent.is_dir():
+            raise ConfigError(
+                f"--record {record} cannot be written: its folder is not there.",
+                hint="Name a file in a folder that is.",
+            )
+        return RecordingModel(model, path, secrets=tuple(secrets.values()))
     return model
 
 

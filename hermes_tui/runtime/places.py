@@ -1,5 +1,6 @@
 """The environments that are open in this process: each once, all closed at the end."""
 
+import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from hermes_tui.core.errors import HermesError, RefusedError
 from hermes_tui.core.ports import Human
 from hermes_tui.runtime.environments import build_environment, environment_choices, kind_of
 
+LOG = logging.getLogger(__name__)
 HEALTH_SECONDS = 3.0
 """How long a place may take to say how it is."""
 
@@ -127,8 +129,8 @@ class Places:
         async def one(environment: Environment) -> None:
             try:
                 await environment.close()
-            except HermesError:
-                return  # its server is gone; there is nothing left to release
+            except Exception:
+                LOG.exception("%s could not be closed", environment.name)
 
         async with anyio.create_task_group() as tasks:
             for environment in self._open.values():

@@ -22,10 +22,11 @@ from hermes_tui.core.errors import ConfigError
 from hermes_tui.core.events import Notice
 from hermes_tui.core.history import closing_messages
 from hermes_tui.core.messages import Message
-from hermes_tui.core.ports import Human, Model, Prefix
+from hermes_tui.core.ports import Human, Model, Prefix, Tools
 from hermes_tui.memory.files import MemoryFile, MemoryFiles
 from hermes_tui.models.reasoning import Level
 from hermes_tui.models.retry import close_model
+from hermes_tui.runtime.claims import Claims
 from hermes_tui.runtime.models import (
     ModelChoice,
     build_model,
@@ -70,6 +71,7 @@ class Runtime:
         store: Store,
         workplace: Workplace,
         places: Places,
+        claims: Claims,
         human: Human,
         source: str,
         overrides: Overrides,
@@ -85,6 +87,7 @@ class Runtime:
         self._secrets = secrets
         self._workplace = workplace
         self._places = places
+        self._claims = claims
         self._human = human
         self._source = source
         self._overrides = overrides
@@ -131,22 +134,32 @@ class Runtime:
             environment=self.environment.name,
             source=self._source,
         )
-        tools = self._tools()
+        self._claims.claim(record.id)
+        tools = self._tools(record.id)
         prefix = self._prefix(tools)
         await self.store.sessions.set_prefix(record.id, prefix)
         return self._session(record, tools, prefix)
 
     async def resume(self, session_id: str) -> Session:
-        """A stored conversation as it was left, its prompt prefix byte for byte.
+        """A stored conversation as it was left.
+
+        Its prompt prefix is the stored one, byte for byte, unless model, environment or
+        directory are others now.
 
         Raises:
             NotFoundError: there is no such session.
+            HermesError: another process has it open.
         """
         record = await self.store.sessions.get(session_id)
-        tools = self._tools()
-        prefix = await self.store.sessions.prefix(record.id) or self._prefix(tools)
+        self._claims.claim(record.id)
+        tools = self._tools(record.id)
         history = await self._closed_history(record.id)
-        return self._session(record, tools, prefix, history)
+        prefix = await self.store.sessions.prefix(record.id)
+        session = self._session(record, tools, prefix or self._prefix(tools), history)
+        before = (record.model, record.environment, record.cwd)
+        if before != (self._model.name, self.environment.name, self.environment.cwd):
+            await self._renew_prefix(session)
+        return session
 
     async def latest_session(self) -> SessionRecord | None:
         """The session used last in this working directory."""
@@ -160,16 +173,18 @@ class Runtime:
             ModelAuthError: it needs a key that is not there.
         """
         model = self._build_model(name)
-        await self._close_model()
-        self._model = session.model = model
-        await self._renew_prefix(session)
+        async with session.idle():
+            await self._close_model()
+            self._model = session.model = model
+            await self._renew_prefix(session)
 
     async def switch_reasoning(self, session: Session, level: Level | None) -> None:
         """Let the model think `off`, `low` or `high` from the next call on; None for its habit."""
         self.reasoning = level
         model = self._build_model(session.model.name)
-        await self._close_model()
-        self._model = session.model = model
+        async with session.idle():
+            await self._close_model()
+            self._model = session.model = model
 
     async def switch_environment(self, session: Session, name: str) -> None:
         """Run commands elsewhere from the next call on; the old place stays open until the end.
@@ -178,8 +193,10 @@ class Runtime:
             ConfigError: there is no such environment.
             EnvironmentUnavailableError: it cannot serve; nothing has changed.
         """
-        self._workplace.environment = await self._workplace.at(name)
-        await self._renew_prefix(session)
+        environment = await self._workplace.at(name)
+        async with session.idle():
+            self._workplace.environment = environment
+            await self._renew_prefix(session)
 
     async def environment_choices(self) -> list[EnvironmentChoice]:
         """Environments one may switch to, each with how it is."""
@@ -230,22 +247,21 @@ class Runtime:
     async def _close_model(self) -> None:
         await close_model(self._model)
 
-    def _tools(self) -> ToolSet:
-        approvals = Approvals(
-            self._human, mode=lambda: self.mode, environment=lambda: self.environment
-        )
+    def _tools(self, session_id: str) -> ToolSet:
+        approvals = Approvals(self._human, mode=lambda: self.mode)
         tools = toolbox(
             workplace=self._workplace,
             shelf=self._shelf,
             search=self.store.search,
             memory=self._memory,
             human=self._human,
+            session_id=session_id,
             timeout_seconds=int(self.config.terminal.timeout_seconds),
             disabled=self.config.tools.disabled,
         )
         return ToolSet(tools, gate=approvals, shelf=self._shelf)
 
-    def _prefix(self, tools: ToolSet) -> Prefix:
+    def _prefix(self, tools: Tools) -> Prefix:
         parts = PromptParts(
             soul=_text_of(self.paths.soul),
             user=self._memory.read("user"),
@@ -259,10 +275,14 @@ class Runtime:
         return Prefix(system_prompt(parts), tools.specs)
 
     async def _renew_prefix(self, session: Session) -> None:
-        tools = self._tools()
-        session.tools = tools
-        session.prefix = self._prefix(tools)
+        session.prefix = self._prefix(session.tools)
         await self.store.sessions.set_prefix(session.id, session.prefix)
+        await self.store.sessions.move(
+            session.id,
+            cwd=self.environment.cwd,
+            model=session.model.name,
+            environment=self.environment.name,
+        )
 
     async def _closed_history(self, session_id: str) -> list[Message]:
         """The stored messages, with calls a crash left open answered for good."""
@@ -323,6 +343,8 @@ async def open_runtime(
             Places.opened(config=config, paths=paths, cwd=cwd, human=human)
         )
         environment = await places.open(overrides.environment or config.terminal.backend)
+        claims = Claims(paths.run_dir / "sessions.lock")
+        stack.callback(claims.close)
         store = await stack.enter_async_context(Store.open(paths.database))
         yield Runtime(
             paths=paths,
@@ -331,6 +353,7 @@ async def open_runtime(
             store=store,
             workplace=Workplace(environment, home=str(Path.home()), open_other=places.open),
             places=places,
+            claims=claims,
             human=human,
             source=source,
             overrides=overrides,

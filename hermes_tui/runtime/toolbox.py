@@ -27,6 +27,7 @@ def toolbox(
     search: Search,
     memory: MemoryFiles,
     human: Human,
+    session_id: str = "",
     timeout_seconds: int,
     disabled: Collection[str] = (),
 ) -> list[Tool[Any]]:
@@ -40,6 +41,6 @@ def toolbox(
         todo_tool(),
         clarify_tool(human),
         memory_tool(memory),
-        session_search_tool(search),
+        session_search_tool(search, but=session_id),
     ]
     return [tool for tool in tools if tool.name not in disabled]

@@ -39,14 +39,19 @@ class Assessment(Struct, frozen=True):
     """What "allow for this session" would cover; empty when it cannot be offered."""
 
 
+RECURSIVE = "-r -R -d --recursive --dereference-recursive --directories"
+"""Options of grep with which it reads files nobody named, hidden ones included."""
+RG_REACHING = "--pre --hostname-bin --hidden -. -u --unrestricted --no-ignore --no-ignore-vcs"
+
 READERS: dict[str, frozenset[str]] = {
     name: frozenset(options.split())
     for name, options in {
         "basename": "", "cat": "", "cd": "", "cut": "", "df": "", "diff": "", "dirname": "",
-        "du": "", "echo": "", "egrep": "", "false": "", "fgrep": "", "file": "-C --compile",
+        "du": "", "echo": "", "egrep": RECURSIVE, "false": "", "fgrep": RECURSIVE,
+        "file": "-C --compile",
         "find": "-exec -execdir -ok -okdir -delete -fprint -fprint0 -fprintf -fls",
-        "grep": "", "head": "", "id": "", "ls": "", "md5sum": "", "nl": "", "printf": "",
-        "pwd": "", "realpath": "", "rg": "--pre --hostname-bin", "sha256sum": "", "stat": "",
+        "grep": RECURSIVE, "head": "", "id": "", "ls": "", "md5sum": "", "nl": "", "printf": "",
+        "pwd": "", "seq": "", "realpath": "", "rg": RG_REACHING, "sha256sum": "", "stat": "",
         "tail": "", "test": "", "tr": "", "tree": "-o", "true": "", "uname": "", "wc": "",
         "which": "", "whoami": "",
     }.items()
@@ -57,11 +62,14 @@ SEPARATORS = frozenset({"|", "&&", "||", ";"})
 UNSAFE_TEXT = re.compile(r"[$`<>(){}\n\r\\!]|(?<![&])&(?![&])")
 """Redirection, substitution, grouping, background, history: not judged, so not allowed."""
 
+HIDDEN_GLOB = re.compile(r"(^|/)\.[^/]*[*?\[]")
+"""A pattern for hidden files, such as `.e*`: nobody can say which ones it names."""
+
 SECRET_PLACES = (
     ".ssh", ".gnupg", ".aws", ".azure", ".kube", ".docker/config.json", ".netrc", ".npmrc",
     ".git-credentials", ".config/gh", ".config/gcloud", ".pypirc",
 )  # fmt: skip
-"""Below the home directory. A file named `.env` is one too, wherever it is."""
+"""In anybody's home directory. A file named `.env` is one too, wherever it is."""
 
 CATASTROPHES: tuple[tuple[str, str], ...] = (
     ("deletes the root or home directory",
@@ -87,8 +95,9 @@ WHY: tuple[tuple[str, str], ...] = (
 
 def assess_command(command: str) -> Assessment:
     """How dangerous it is to run `command` in a shell."""
+    unquoted = command.replace('"', "").replace("'", "")
     for what, pattern in CATASTROPHES:
-        if re.search(pattern, command):
+        if re.search(pattern, unquoted):
             return Assessment(Risk.FORBIDDEN, f"It {what}.")
     if _names_secret(command):
         return Assessment(Risk.SECRETS, "It names a file that holds credentials.")
@@ -122,10 +131,17 @@ def assess_write(path: str, *, cwd: str, home: str) -> Assessment:
 
 def is_secret(path: str, *, cwd: str, home: str) -> bool:
     """Whether `path` is where credentials are kept."""
-    full = PurePosixPath(_absolute(path, cwd=cwd, home=home))
-    if full.name == ".env" or full.name.startswith(".env."):
-        return not full.name.endswith((".example", ".sample", ".template"))
-    return any(full.is_relative_to(PurePosixPath(home) / place) for place in SECRET_PLACES)
+    full = _absolute(path, cwd=cwd, home=home)
+    if _is_env_file(full.rpartition("/")[2]):
+        return True
+    # Wherever it lies: the home directory of another machine is not known here.
+    return any(f"/{place}/" in f"{full}/" for place in SECRET_PLACES)
+
+
+def _is_env_file(name: str) -> bool:
+    if name != ".env" and not name.startswith(".env."):
+        return False
+    return not name.endswith((".example", ".sample", ".template"))
 
 
 def _absolute(path: str, *, cwd: str, home: str) -> str:
@@ -140,7 +156,7 @@ def _names_secret(command: str) -> bool:
         re.search(rf"(^|/){re.escape(place)}(/|$)", word)
         for word in words
         for place in SECRET_PLACES
-    ) or any(re.search(r"(^|/)\.env$", word) for word in words)
+    ) or any(_is_env_file(word.rpartition("/")[2]) for word in words)
 
 
 def _is_read_only(command: str) -> bool:
@@ -166,4 +182,14 @@ def _is_reader(argv: list[str]) -> bool:
     if not argv or argv[0] not in READERS:
         return False
     forbidden = READERS[argv[0]]
-    return not any(word.split("=", 1)[0] in forbidden for word in argv[1:])
+    return not any(
+        word.split("=", 1)[0] in forbidden or _combines(word, forbidden) or HIDDEN_GLOB.search(word)
+        for word in argv[1:]
+    )
+
+
+def _combines(word: str, forbidden: frozenset[str]) -> bool:
+    """Whether `-abc` holds a forbidden `-b`."""
+    if not re.fullmatch(r"-[A-Za-z.]{2,}", word):
+        return False
+    return any(f"-{letter}" in forbidden for letter in word[1:])

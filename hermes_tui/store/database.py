@@ -299,7 +299,7 @@ _EXPLANATIONS = {
         "Close other programs that use it and try again.",
     ),
     sqlite3.SQLITE_IOERR: (
-        "cannot be read or written: the disk reports an error",
+        "cannot be read or written: the disk reports an error, or is full",
         "Check the disk and its free space.",
     ),
 }

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from hermes_tui.core.errors import NotFoundError, StoreError
+from hermes_tui.core.errors import ConfigError, NotFoundError, StoreError
 from hermes_tui.core.ports import Prefix
 from hermes_tui.core.usage import Usage
 from hermes_tui.store.database import DAY, Database, moment, now
@@ -129,8 +129,35 @@ class Sessions:
         )
 
     async def rename(self, session_id: str, title: str) -> None:
-        """Raises NotFoundError when it is not there."""
+        """Give a session another title; line breaks in it become blanks.
+
+        Raises:
+            NotFoundError: the session is not there.
+            ConfigError: the title is empty.
+        """
+        title = " ".join(storable_text(title).split())
+        if not title:
+            raise ConfigError("The title is empty.", hint="Give at least one word.")
         await self._change(session_id, "title = ?", storable_text(title), deleted=False)
+
+    async def move(self, session_id: str, *, cwd: str, model: str, environment: str) -> None:
+        """Note that the session goes on in another place or with another model.
+
+        Raises:
+            NotFoundError: it is not there.
+        """
+        values = (storable_text(cwd), model, environment, session_id)
+
+        def work(connection: sqlite3.Connection) -> None:
+            changed = connection.execute(
+                "UPDATE sessions SET cwd = ?, model = ?, environment = ? "
+                "WHERE id = ? AND deleted_at IS NULL",
+                values,
+            )
+            if changed.rowcount != 1:
+                raise _not_found(connection, session_id, session_id)
+
+        await self._database.write(work)
 
     async def delete(self, session_id: str) -> None:
         """Hide a session; `restore` brings it back for 30 days, then it is gone for good.

@@ -11,6 +11,8 @@ from hermes_tui.memory.files import MemoryFiles
 from hermes_tui.store.search import Search
 from hermes_tui.tools.registry import Outcome, Say, Tool
 
+OWN_HITS = 20
+"""How many hits of the running session are looked past."""
 MARKS = {"pending": "[ ]", "doing": "[>]", "done": "[x]"}
 
 
@@ -70,17 +72,20 @@ def clarify_tool(human: Human) -> Tool[ClarifyArgs]:
     return Tool("clarify", ClarifyArgs, run)
 
 
-def session_search_tool(search: Search) -> Tool[SessionSearchArgs]:
+def session_search_tool(search: Search, *, but: str = "") -> Tool[SessionSearchArgs]:
+    """Searches every session but the one with the id `but`, which the model has before it."""
+
     async def run(args: SessionSearchArgs, say: Say) -> str:
         del say
-        found = await search.find(args.query, limit=args.limit)
+        found = await search.find(args.query, limit=args.limit + OWN_HITS)
+        hits = [hit for hit in found.hits if hit.session_id != but][: args.limit]
         searched = f"{found.sessions_searched} sessions searched for: {' '.join(found.terms)}"
-        if not found.hits:
+        if not hits:
             return f"Nothing found. [{searched}]"
         lines = [
             f"{hit.at:%Y-%m-%d %H:%M}  session {hit.session_id} ({hit.session_title})  {hit.role}: "
             f"{' '.join(hit.excerpt.split())}"
-            for hit in found.hits
+            for hit in hits
         ]
         return "\n".join([*lines, f"[{searched}]"])
 

@@ -1,8 +1,10 @@
 """`read_file`, `write_file` and `edit_file`, in whatever environment is active."""
 
+import itertools
+from pathlib import Path
 from typing import Annotated
 
-import anyio
+import anyio.to_thread
 from msgspec import Meta, Struct
 
 from hermes_tui.core.environment import Environment
@@ -46,12 +48,9 @@ def file_tools(
 ) -> tuple[Tool[ReadFileArgs], Tool[WriteFileArgs], Tool[EditFileArgs]]:
     async def read(args: ReadFileArgs, say: Say) -> str:
         del say
-        kept = shelf.find(args.path)
-        data = (
-            await anyio.Path(kept).read_bytes()
-            if kept
-            else await _bytes_of(workplace.environment, args.path)
-        )
+        if kept := shelf.find(args.path):
+            return await anyio.to_thread.run_sync(_kept_page, kept, args, shelf.limit)
+        data = await _bytes_of(workplace.environment, args.path)
         return _page(data.decode("utf-8", "replace"), args)
 
     async def write(args: WriteFileArgs, say: Say) -> Outcome:
@@ -79,17 +78,17 @@ def file_tools(
     return (
         Tool(
             "read_file", ReadFileArgs, read,
-            assess=assess_read, parallel_safe=True, where=lambda _: workplace.name,
+            assess=assess_read, parallel_safe=True, where=lambda _: workplace.spot(),
             describe=lambda args: f"read {args.path}",
         ),
         Tool(
             "write_file", WriteFileArgs, write,
-            assess=lambda args: workplace.assess_write(args.path), where=lambda _: workplace.name,
+            assess=lambda args: workplace.assess_write(args.path), where=lambda _: workplace.spot(),
             describe=lambda args: f"write {args.path}\n\n{args.content}",
         ),
         Tool(
             "edit_file", EditFileArgs, edit,
-            assess=lambda args: workplace.assess_write(args.path), where=lambda _: workplace.name,
+            assess=lambda args: workplace.assess_write(args.path), where=lambda _: workplace.spot(),
             describe=lambda args: f"edit {args.path}\n\n{_sketch(args)}",
         ),
     )  # fmt: skip
@@ -118,6 +117,24 @@ async def _text_if_there(environment: Environment, path: str) -> str | None:
         return (await _bytes_of(environment, path)).decode("utf-8", "replace")
     except ToolError:  # absent, binary or unreadable: writing it will tell
         return None
+
+
+def _kept_page(path: Path, args: ReadFileArgs, limit_chars: int) -> str:
+    """Lines of a stored output, however large it is, short enough to be sent whole."""
+    room = limit_chars - 200
+    page: list[str] = []
+    with path.open(encoding="utf-8", errors="replace") as file:
+        for line in itertools.islice(file, args.offset - 1, args.offset - 1 + args.limit):
+            if len(line) > room:
+                page.append(line[:room] + f" [… {len(line) - room:,} more characters …]\n")
+                break
+            page.append(line)
+            room -= len(line)
+    if not page:
+        raise ToolError(
+            f"{args.path} ends before line {args.offset:,}.", hint="Use a smaller offset."
+        )
+    return f"{''.join(page).rstrip()}\n[Lines {args.offset:,}-{args.offset + len(page) - 1:,}.]"
 
 
 def _page(text: str, args: ReadFileArgs) -> str:

@@ -7,7 +7,8 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 
-from hermes_tui.core.errors import HermesError, RefusedError
+from hermes_tui.core.environment import Spot
+from hermes_tui.core.errors import HermesError
 from hermes_tui.core.events import ToolFinished, ToolOutput, ToolStarted
 from hermes_tui.core.messages import Display, ToolCall, ToolResult
 from hermes_tui.core.ports import Emit, ToolSpec
@@ -35,14 +36,14 @@ class Say(Protocol):
 
 
 class Gate(Protocol):
-    """Decides whether a call may run; `place` names the environment it would run in.
+    """Decides whether a call may run at `spot`.
 
     Raises:
         RefusedError: it may not; the message is for the model.
     """
 
     async def __call__(
-        self, call: ToolCall, action: str, assessment: Assessment, place: str, emit: Emit
+        self, call: ToolCall, action: str, assessment: Assessment, spot: Spot, emit: Emit
     ) -> None: ...
 
 
@@ -62,7 +63,7 @@ class Tool(Generic[Args]):
         assess: Callable[[Args], Assessment] = lambda _: HARMLESS,
         describe: Callable[[Args], str] | None = None,
         parallel_safe: bool = False,
-        where: Callable[[Args], str] = lambda _: "",
+        where: Callable[[Args], Awaitable[Spot]] | None = None,
     ) -> None:
         """Describe a tool.
 
@@ -71,7 +72,7 @@ class Tool(Generic[Args]):
             assess: How dangerous a call with these arguments is.
             describe: What a call would do, in full, for the approval dialog.
             parallel_safe: Whether calls may run beside others.
-            where: Names the environment a call works in; empty for none.
+            where: In which environment a call works; None for a tool that uses none.
         """
         self.name = name
         self.args = args
@@ -103,23 +104,24 @@ class ToolSet:
         return tool is not None and tool.parallel_safe
 
     async def run(self, call: ToolCall, emit: Emit) -> ToolResult:
-        tool = self._tools.get(call.name)
         started = time.monotonic()
-        try:
-            if tool is None:
-                outcome = Outcome(f"There is no tool {call.name!r}. Tools: {self._names}.", True)
-            else:
+        spot = Spot()
+        tool = self._tools.get(call.name)
+        if tool is None:
+            outcome = Outcome(f"There is no tool {call.name!r}. Tools: {self._names}.", True)
+        else:
+            try:
                 args = _decode(call, tool.args)
-                place = tool.where(args)
-                await self._gate(call, _action(tool, call, args), tool.assess(args), place, emit)
-                await emit(ToolStarted(call, place))
+                spot = await tool.where(args) if tool.where else spot
+                action = tool.describe(args) if tool.describe else f"{call.name} {call.arguments}"
+                await self._gate(call, action, tool.assess(args), spot, emit)
+            except (HermesError, msgspec.DecodeError, ValueError, RecursionError) as error:
+                outcome = Outcome(_explained(call, error), is_error=True)
+            else:
+                await emit(ToolStarted(call, spot.name))
                 started = time.monotonic()
                 return await self._finish(call, await _run(tool, call, args, emit), started, emit)
-        except RefusedError as error:
-            outcome = Outcome(str(error), is_error=True)
-        except (msgspec.ValidationError, msgspec.DecodeError) as error:
-            outcome = Outcome(f"Bad arguments for {call.name}: {error}.", is_error=True)
-        await emit(ToolStarted(call))
+        await emit(ToolStarted(call, spot.name))
         return await self._finish(call, outcome, started, emit)
 
     @property
@@ -154,8 +156,11 @@ def _decode(call: ToolCall, args: type[Args]) -> Args:
     return msgspec.convert(msgspec.json.decode(call.arguments or "{}"), type=args, strict=False)
 
 
-def _action(tool: Tool[Any], call: ToolCall, args: msgspec.Struct) -> str:
-    return tool.describe(args) if tool.describe else f"{call.name} {call.arguments}"
+def _explained(call: ToolCall, error: Exception) -> str:
+    """What went wrong before the tool could run, for the model."""
+    return (
+        str(error) if isinstance(error, HermesError) else f"Bad arguments for {call.name}: {error}."
+    )
 
 
 def _schema(args: type[msgspec.Struct]) -> dict[str, Any]:

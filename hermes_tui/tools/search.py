@@ -11,6 +11,8 @@ from hermes_tui.core.errors import ToolError
 from hermes_tui.tools.registry import Say, Tool
 from hermes_tui.tools.workplace import Workplace, quoted_path
 
+HIDDEN_FOLDERS = (".ssh", ".gnupg", ".aws", ".azure", ".kube")
+"""Where credentials are; they are searched only when named."""
 SKIPPED_FOLDERS = (".git", "node_modules", ".venv", "__pycache__", ".hg", ".svn")
 
 # ripgrep where it is installed (it honours .gitignore); grep is everywhere.
@@ -65,9 +67,12 @@ def search_files_tool(workplace: Workplace) -> Tool[SearchFilesArgs]:
             pattern=shlex.quote(args.pattern),
             path=quoted_path(args.path),
             limit=args.limit,
-            rg_glob=f"-g {shlex.quote(args.glob)}" if args.glob else "",
+            rg_glob=_rg_globs(args.glob),
             grep_glob=f"--include={shlex.quote(args.glob)}" if args.glob else "",
-            skipped=" ".join(f"--exclude-dir={name}" for name in SKIPPED_FOLDERS),
+            skipped=" ".join(
+                f"--exclude-dir={name}" for name in (*SKIPPED_FOLDERS, *HIDDEN_FOLDERS)
+            )
+            + " --exclude='.env' --exclude='.env.*'",
         )
         lines, total = _counted((await workplace.query(script)).output.text)
         if lines and not any(MATCH.match(line) for line in lines):
@@ -80,7 +85,7 @@ def search_files_tool(workplace: Workplace) -> Tool[SearchFilesArgs]:
     return Tool(
         "search_files", SearchFilesArgs, run,
         assess=lambda args: workplace.assess_read(args.path),
-        parallel_safe=True, where=lambda _: workplace.name,
+        parallel_safe=True, where=lambda _: workplace.spot(),
     )  # fmt: skip
 
 
@@ -100,13 +105,21 @@ def list_files_tool(workplace: Workplace) -> Tool[ListFilesArgs]:
             raise ToolError(f"There is no {args.path!r}.", hint="List the folder above it.")
         if not lines:
             return f"No files{f' like {args.pattern}' if args.pattern else ''} in {args.path}."
-        return "\n".join(_row(line) for line in lines) + _rest(len(lines), total, "files")
+        rows = [row for line in lines if (row := _row(line))]
+        return "\n".join(rows) + _rest(len(lines), total, "files")
 
     return Tool(
         "list_files", ListFilesArgs, run,
         assess=lambda args: workplace.assess_read(args.path),
-        parallel_safe=True, where=lambda _: workplace.name,
+        parallel_safe=True, where=lambda _: workplace.spot(),
     )  # fmt: skip
+
+
+def _rg_globs(wanted: str) -> str:
+    """Globs for ripgrep, where the last one that fits counts: credentials stay out."""
+    globs = [wanted] if wanted else []
+    globs += ["!.env", "!.env.*", *(f"!{name}/" for name in HIDDEN_FOLDERS)]
+    return " ".join(f"-g {shlex.quote(glob)}" for glob in globs)
 
 
 def _counted(text: str) -> tuple[list[str], int | None]:
@@ -122,6 +135,10 @@ def _rest(shown: int, total: int | None, what: str) -> str:
 
 
 def _row(line: str) -> str:
-    size, seconds, name = line.split(" ", 2)
+    """A line of `stat` for people; empty for the rest of a name that has a line break in it."""
+    size, _, rest = line.partition(" ")
+    seconds, _, name = rest.partition(" ")
+    if not (size.isdigit() and seconds.isdigit() and name):
+        return ""
     when = datetime.fromtimestamp(int(seconds), UTC)
     return f"{int(size):>12,}  {when:%Y-%m-%d %H:%M}  {name.removeprefix('./')}"

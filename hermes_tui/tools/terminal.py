@@ -42,6 +42,7 @@ class ProcessArgs(Struct, frozen=True):
     id: str = ""
     text: Annotated[str, Meta(description="for write; add \\n to press enter")] = ""
     timeout: Annotated[int, Meta(description="seconds, for wait")] = 60
+    env: Annotated[str, Meta(description="where it was started, if elsewhere")] = ""
 
 
 def terminal_tool(
@@ -53,7 +54,7 @@ def terminal_tool(
         _Terminal(workplace, shelf, timeout_seconds=timeout_seconds).run,
         assess=lambda args: assess_command(args.command),
         describe=lambda args: args.command,
-        where=lambda args: ", ".join(args.places) or workplace.name,
+        where=lambda args: workplace.spot(args.places),
     )
 
 
@@ -117,11 +118,12 @@ class _Terminal:
 
 def _told(result: CommandResult, shelf: OutputShelf, *, timeout: float, moved: str) -> Outcome:
     """A command's end in words: its output, then one bracketed line where there is more to say."""
-    text = result.output.text.rstrip("\n")
+    printed = result.output
+    if not printed.is_complete and printed.path:
+        text = shelf.capped(printed.text, whole=Path(printed.path)).rstrip("\n")
+    else:
+        text = shelf.capped(printed.text.rstrip("\n"))
     notes: list[str] = [result.notice] if result.notice else []
-    if not result.output.is_complete and result.output.path:
-        name = shelf.adopt(Path(result.output.path))
-        notes.append(f"All of the output: read_file path=output:{name}.")
     match result.ended:
         case Ended.TIMEOUT:
             notes.append(f"Killed after {timeout:g} s, with everything it had started.")
@@ -143,10 +145,10 @@ def process_tool(workplace: Workplace) -> Tool[ProcessArgs]:
     async def run(args: ProcessArgs, say: Say) -> str:
         del say
         if args.action == "list":
-            jobs = await workplace.environment.jobs()
+            jobs = await (await workplace.at(args.env)).jobs()
             lines = [_line(await job.status()) for job in jobs]
             return "\n".join(lines) or "No background commands."
-        job = await _find(workplace, args.id)
+        job = await _find(await workplace.at(args.env), args.id)
         match args.action:
             case "write":
                 await job.send(args.text.encode())
@@ -161,19 +163,29 @@ def process_tool(workplace: Workplace) -> Tool[ProcessArgs]:
         recent = (await job.tail(limit)).decode("utf-8", "replace").rstrip("\n")
         return f"{_line(await job.status())}\n{recent}".rstrip("\n")
 
-    return Tool("process", ProcessArgs, run, assess=_assess_process, where=lambda _: workplace.name)
+    return Tool(
+        "process",
+        ProcessArgs,
+        run,
+        assess=_assess_process,
+        where=lambda args: workplace.spot([args.env] if args.env else []),
+    )
 
 
 def _assess_process(args: ProcessArgs) -> Assessment:
-    if args.action == "write":
-        return Assessment(
-            Risk.EXECUTE, "It types into a running program.", f"typing into {args.id}"
-        )
-    return HARMLESS
+    match args.action:
+        case "write":
+            return Assessment(
+                Risk.EXECUTE, "It types into a running program.", f"typing into {args.id}"
+            )
+        case "kill":
+            return Assessment(Risk.EXECUTE, "It ends a running program.", f"ending {args.id}")
+        case _:
+            return HARMLESS
 
 
-async def _find(workplace: Workplace, job_id: str) -> Job:
-    jobs = await workplace.environment.jobs()
+async def _find(environment: Environment, job_id: str) -> Job:
+    jobs = await environment.jobs()
     for job in jobs:
         if job.id == job_id:
             return job

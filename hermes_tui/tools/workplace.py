@@ -1,9 +1,9 @@
 """The environment tools work in, which a person may switch while they do."""
 
 import shlex
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
-from hermes_tui.core.environment import CommandResult, Environment
+from hermes_tui.core.environment import CommandResult, Environment, Spot
 from hermes_tui.core.errors import ToolError
 from hermes_tui.safety.risk import Assessment, assess_read, assess_write
 
@@ -37,6 +37,13 @@ class Workplace:
         if name in {"", self.environment.name}:
             return self.environment
         return await self._open_other(name)
+
+    async def spot(self, names: Sequence[str] = ()) -> Spot:
+        """Where a call works that names these environments; the current one for none."""
+        if len(names) > 1:
+            return Spot(", ".join(names), "each at its own working directory")
+        environment = await self.at(names[0] if names else "")
+        return Spot(names[0] if names else environment.name, environment.cwd)
 
     def assess_read(self, path: str) -> Assessment:
         return assess_read(path, cwd=self.environment.cwd, home=self.home)

@@ -59,7 +59,7 @@ async def test_without_a_person_a_command_that_may_change_things_is_refused(tmp_
         told = server.requests[1]["messages"][-1]["content"]
     assert "--mode full-auto" in told
     assert not (tmp_path / "made").exists()
-    assert done.code == 0
+    assert done.code == 3
 
 
 async def test_reading_needs_no_permission(tmp_path: Path) -> None:

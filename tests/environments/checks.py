@@ -3,8 +3,16 @@
 from collections.abc import Awaitable, Callable
 
 import anyio
+import pytest
+from hermes_environments.base import BaseEnvironment
 
 from hermes_tui.core.environment import Environment
+
+
+def needs_bash(environment: BaseEnvironment) -> None:
+    """Skip the test where commands run in plain sh, which cannot do what it is about."""
+    if not environment.capabilities.has_bash:
+        pytest.skip("there is no bash in this place")
 
 
 async def output(environment: Environment, command: str) -> bytes:

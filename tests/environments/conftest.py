@@ -9,6 +9,7 @@ from hermes_environments.base import BaseEnvironment
 from hermes_environments.local import LocalEnvironment
 
 from tests.environments.makers_docker import docker_maker
+from tests.environments.makers_modal import make_modal
 from tests.environments.makers_singularity import make_singularity
 from tests.environments.makers_ssh import make_ssh
 from tests.environments.places import Place, Shared
@@ -42,6 +43,7 @@ MAKERS: dict[str, Callable[[Place], BaseEnvironment]] = {
     "docker": docker_maker("HERMES_TEST_DOCKER_IMAGE"),
     "docker-sh": docker_maker("HERMES_TEST_DOCKER_IMAGE_SH"),
     "singularity": make_singularity,
+    "modal": make_modal,
     "ssh": make_ssh,
 }
 

@@ -17,6 +17,7 @@ class SharedDocker(DockerEnvironment):
 
     daemon: ClassVar[Daemon] = Daemon()
     known: ClassVar[dict[str, Container]] = {}
+    knows_bash: ClassVar[dict[str, bool]] = {}
 
     async def _open(self) -> None:
         self._daemon = self.daemon
@@ -27,6 +28,15 @@ class SharedDocker(DockerEnvironment):
         if self._container is None or self.known.get(self.container_name) is not self._container:
             self.known[self.container_name] = await super()._bring_up()
         return self.known[self.container_name]
+
+    async def find_shell(self) -> None:
+        name = self.container_name
+        if name not in self.knows_bash:
+            await super().find_shell()
+            self.knows_bash[name] = self.capabilities.has_bash
+        elif not self.knows_bash[name]:
+            self.use_plain_sh()
+        self._notices.clear()
 
     async def _becomes_idle(self, container: Container) -> bool:
         return False

@@ -7,7 +7,7 @@ from hermes_environments.base import BaseEnvironment
 
 from hermes_tui.core.environment import Environment, Job
 from hermes_tui.core.errors import ToolError
-from tests.environments.checks import exists, is_alive, pids, until
+from tests.environments.checks import exists, is_alive, needs_bash, pids, until
 from tests.environments.conftest import Make
 
 
@@ -45,7 +45,7 @@ async def test_waiting_for_a_job_ends_when_the_time_is_up(environment: Environme
 
 @pytest.mark.parametrize(
     ("command", "exit_code"),
-    [("exec sh -c 'exit 4'", 4), ("kill -9 $BASHPID", 137), ("false; true", 0), ("if", 2)],
+    [("exec sh -c 'exit 4'", 4), ("sh -c 'kill -9 $PPID'; :", 137), ("false; true", 0), ("if", 2)],
 )
 async def test_a_jobs_exit_code_is_its_commands_own(
     environment: Environment, command: str, exit_code: int
@@ -53,7 +53,8 @@ async def test_a_jobs_exit_code_is_its_commands_own(
     assert (await (await environment.start(command)).wait(10)).exit_code == exit_code
 
 
-async def test_a_job_sees_the_state_of_the_session(environment: Environment) -> None:
+async def test_a_job_sees_the_state_of_the_session(environment: BaseEnvironment) -> None:
+    needs_bash(environment)
     await environment.run(
         "mkdir d; cd d; export A=1; f() { echo \"f $A\"; }; alias a='echo alias'; set -e",
         timeout=20,
@@ -103,7 +104,7 @@ async def test_input_a_job_does_not_read_is_an_error_and_no_hang(
 
 async def test_killing_a_job_ends_all_it_started(environment: Environment) -> None:
     job = await environment.start(
-        "echo $BASHPID >> pids; (setsid sh -c 'echo $$ >> pids; exec sleep 60' &); sleep 60"
+        "sh -c 'echo $PPID' >> pids; (setsid sh -c 'echo $$ >> pids; exec sleep 60' &); sleep 60"
     )
     started = await pids(environment, "pids", 2)
 
@@ -188,8 +189,8 @@ async def test_a_log_over_the_limit_loses_its_oldest_bytes_and_keeps_its_offsets
     monkeypatch.setattr(jobs, "OUTPUT_LIMIT", 1000)
     monkeypatch.setattr(jobs, "OUTPUT_KEPT", 100)
     job = await environment.start(
-        "for i in {1..300}; do printf '%04d' $i; done; read x; for i in {301..310}; do"
-        " printf '%04d' $i; done; read x; for i in {311..600}; do printf '%04d' $i; done"
+        "for i in $(seq 1 300); do printf '%04d' $i; done; read x; for i in $(seq 301 310); do"
+        " printf '%04d' $i; done; read x; for i in $(seq 311 600); do printf '%04d' $i; done"
     )
     whole = b"".join(b"%04d" % number for number in range(1, 601))
     await holds(job, b"0300")

@@ -20,7 +20,7 @@ TREES = {
     "one that ignores TERM itself": "trap '' TERM; echo $$ >> pids; while :; do sleep 1; done",
     "one that was exec'd": "echo $$ >> pids; exec sleep 60",
     "a stopped one": "sleep 60 & echo $! >> pids; kill -STOP $!; wait",
-    "a pipeline": "sleep 60 | (echo $BASHPID >> pids; cat)",
+    "a pipeline": "sleep 60 | (sh -c 'echo $PPID' >> pids; cat)",
     "one that breeds": "echo $$ >> pids; while :; do (sleep 60 & echo $! >> pids); done",
 }
 

@@ -18,7 +18,7 @@ KEY = "sk-tape-0123456789abcdef"
 
 
 async def test_a_recording_plays_back_item_for_item(tmp_path: Path) -> None:
-    path = tmp_path / "tapes" / "one.jsonl"
+    path = tmp_path / "one.jsonl"
     inner = ScriptedModel(calls(("terminal", '{"command": "ls"}')), says("Two files."))
     recording = RecordingModel(inner, path)
     second = ask("go", tool_results([ToolResult("call_1", "a b")]), tools=(TERMINAL,))

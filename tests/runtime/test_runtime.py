@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import sys
 from pathlib import Path
 
 import anyio
@@ -13,6 +14,8 @@ from hermes_tui.core.errors import ConfigError, NotFoundError
 from hermes_tui.core.events import Event, TurnFinished
 from hermes_tui.core.messages import Message, Text, ToolCall, user
 from hermes_tui.runtime.runtime import Overrides, Runtime, open_runtime
+
+ROOT = Path(__file__).parents[2]
 
 
 def opened(
@@ -128,3 +131,26 @@ async def test_a_foreign_home_is_left_alone_and_told_of_once(
         assert not any("belongs to hermes-agent" in notice.text for notice in runtime.notices)
         assert runtime.paths.home.name == ".hermes-tui"
     assert sorted(theirs.rglob("*")) == before
+
+
+async def test_a_session_that_another_process_has_open_is_not_resumed(tmp_path: Path) -> None:
+    async with opened(tmp_path) as runtime:
+        session = await runtime.new_session()
+        await play(session, "run `echo one`")
+        words = ["-m", "hermes_tui", "run", "--model", "rehearsal", "--resume", session.id, "hello"]
+        done = await anyio.run_process([sys.executable, *words], check=False, cwd=ROOT)
+        assert done.returncode == 1
+        assert b"is open in another Hermes" in done.stderr
+        assert len(await runtime.store.messages.of_session(session.id)) == len(session.history)
+
+
+async def test_a_session_resumed_elsewhere_is_told_where_it_is(tmp_path: Path) -> None:
+    (tmp_path / "one").mkdir()
+    (tmp_path / "two").mkdir()
+    async with opened(tmp_path / "one") as runtime:
+        session = await runtime.new_session()
+        await play(session, "run `echo one`")
+    async with opened(tmp_path / "two") as runtime:
+        again = await runtime.resume(session.id)
+        assert f"Working directory: {tmp_path / 'two'}" in again.prefix.system
+        assert (await runtime.latest_session()) is not None

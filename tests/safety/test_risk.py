@@ -7,8 +7,6 @@ from hypothesis import strategies as st
 
 from hermes_tui.safety.modes import MODES, decide
 from hermes_tui.safety.risk import (
-    CATASTROPHES,
-    READERS,
     Risk,
     assess_command,
     assess_read,
@@ -16,8 +14,9 @@ from hermes_tui.safety.risk import (
 )
 
 READS = [
-    "ls -la", "cat notes.txt", "grep -rn 'a b' src | head -5", "cd src && ls", "echo done",
+    "ls -la", "cat notes.txt", "grep -n 'a b' src | head -5", "cd src && ls", "echo done",
     "find . -name '*.py'", "wc -l a b; du -sh .", "rg TODO || true", "cat *.md | wc -l",
+    "cat ../*.md ./x", "grep -in x y", "seq 1 100",
     "grep \"it's\" notes.txt",
 ]  # fmt: skip
 NOT_READS = [
@@ -25,6 +24,7 @@ NOT_READS = [
     "rg --pre ./evil x", "tree -o out", "ls & rm x", "ls &", "cat <(rm x)", "ls\nrm x", "ls; rm x",
     "ls && rm x", "ls || rm x", "ls | sh", "sort -o a b", "git status", "python -c 1", "./ls",
     "/tmp/ls", "X=1 ls", "echo $HOME", "\\rm x", "'rm' x", "l's' | xargs rm", "if true; then",
+    "cat .en*", "cat ~/.s*/id_rsa", "grep -r KEY .", "grep -inr KEY .", "tree -ao x", "rg -uu x",
     "ls |& sh", "cat x |", "grep 'open", "file -C -m x", "! ls",
 ]  # fmt: skip
 
@@ -41,7 +41,8 @@ def test_anything_else_has_to_be_asked(command: str) -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["rm -rf /", "rm -rf ~", "rm -fr /*; ls", "sudo rm -rf --no-preserve-root /",
+    ["rm -rf /", "rm -rf ~", 'rm -rf "/"', 'rm -rf "$HOME"', "rm -fr /*; ls",
+     "sudo rm -rf --no-preserve-root /",
      "mkfs.ext4 /dev/sda1",
      "dd if=/dev/zero of=/dev/nvme0n1", "chmod -R 000 /", "chown -R nobody: /", ":(){ :|:& };:"],
 )  # fmt: skip
@@ -121,6 +122,7 @@ def test_file_changes_are_judged_by_where_they_land() -> None:
     assert assess_read(".env", **place).risk is Risk.SECRETS
     assert assess_read(".env.example", **place).risk is Risk.READ
     assert assess_read("/etc/hosts", **place).risk is Risk.READ
+    assert assess_read("/root/.ssh/id_rsa", **place).risk is Risk.SECRETS
 
 
 def test_a_stricter_mode_never_allows_more() -> None:
@@ -128,8 +130,3 @@ def test_a_stricter_mode_never_allows_more() -> None:
     for risk in Risk:
         grades = [order[decide(mode, risk)] for mode in MODES]
         assert grades == sorted(grades)
-
-
-def test_tables_are_well_formed() -> None:
-    assert all(pattern for _, pattern in CATASTROPHES)
-    assert "rm" not in READERS

@@ -1,18 +1,19 @@
 """Tools at work in the real local environment."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from hermes_tui.agent.approvals import Nobody
 from hermes_tui.config.paths import Paths
 from hermes_tui.config.schema import Config
-from hermes_tui.core.environment import Environment
+from hermes_tui.core.environment import Environment, Spot
 from hermes_tui.core.errors import RefusedError
 from hermes_tui.core.events import Event
 from hermes_tui.core.messages import ToolCall, ToolResult
-from hermes_tui.core.ports import Emit, Human
+from hermes_tui.core.ports import Emit
 from hermes_tui.memory.files import MemoryFiles
 from hermes_tui.runtime.environments import build_environment
 from hermes_tui.runtime.toolbox import toolbox
@@ -40,11 +41,8 @@ class Room:
         return await self.tools.run(ToolCall("c1", name, raw), emit)
 
 
-class Absent:
-    async def approve(self, request: object) -> object:
-        raise AssertionError("nothing here asks")
-
-    async def ask(self, question: str, choices: object = ()) -> str:
+class Talkative(Nobody):
+    async def ask(self, question: str, choices: Sequence[str] = ()) -> str:
         return f"you asked {question}"
 
 
@@ -59,7 +57,7 @@ async def room(tmp_path: Path) -> AsyncGenerator[Room, None]:
     judged: list[Assessment] = []
 
     async def gate(
-        call: ToolCall, action: str, assessment: Assessment, place: str, emit: Emit
+        call: ToolCall, action: str, assessment: Assessment, spot: Spot, emit: Emit
     ) -> None:
         judged.append(assessment)
         if "forbidden" in action:
@@ -73,14 +71,13 @@ async def room(tmp_path: Path) -> AsyncGenerator[Room, None]:
         return made
 
     opened: list[Environment] = [environment]
-    human: Human = Absent()  # pyright: ignore[reportAssignmentType]
     async with Store.open(tmp_path / "hermes.db") as store:
         tools = toolbox(
             workplace=Workplace(environment, home=str(tmp_path), open_other=other),
             shelf=shelf,
             search=store.search,
             memory=MemoryFiles(tmp_path / "memory"),
-            human=human,
+            human=Talkative(),
             timeout_seconds=20,
         )
         made = Room(folder, ToolSet(tools, gate=gate, shelf=shelf))

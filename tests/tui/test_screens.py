@@ -204,6 +204,54 @@ async def test_a_long_paste_is_a_chip_until_it_is_sent(home: Path) -> None:
         assert stage.runtime.model.requests[0].messages[0].text.count("line") == 4_000
 
 
+async def test_a_paste_goes_in_once(home: Path) -> None:
+    async with on_stage(home) as stage:
+        for text in ("one line", "two\nlines\n"):
+            stage.app.chat.prompt.put("")
+            stage.app.post_message(events.Paste(text))
+            await stage.until(lambda: stage.app.chat.prompt.text)
+            await stage.pilot.pause()
+            assert stage.app.chat.prompt.text == text
+
+
+@pytest.mark.parametrize("key", ["i", "escape"])
+async def test_the_conversation_is_left_for_the_prompt_by_its_keys(home: Path, key: str) -> None:
+    async with on_stage(home) as stage:
+        await stage.pilot.press("escape")
+        await stage.until(lambda: stage.app.chat.chat.has_focus_within)
+        await stage.pilot.press(key)
+        await stage.until(lambda: stage.app.chat.prompt.has_focus)
+        assert stage.app.chat.prompt.text == ""
+
+
+async def test_a_letter_typed_in_the_conversation_goes_to_the_prompt(home: Path) -> None:
+    async with on_stage(home) as stage:
+        await stage.pilot.press("escape", "j", "k")
+        await stage.until(lambda: not stage.app.chat.prompt.has_focus)
+        await stage.type("what did you do?")
+        await stage.until(lambda: stage.app.chat.prompt.text == "what did you do?")
+        assert stage.app.chat.prompt.has_focus
+
+
+@pytest.mark.parametrize("size", [(80, 24), (160, 48)], ids=str)
+@pytest.mark.parametrize("key", ["f2", "f3", "f4", "f5"])
+async def test_esc_in_a_pane_goes_back_to_the_prompt(
+    home: Path, key: str, size: tuple[int, int]
+) -> None:
+    async with on_stage(home, prepare=with_sessions, size=size) as stage:
+        await stage.sees("enter send")
+        await stage.pilot.press(key)
+        await stage.sees("esc prompt")
+        assert "enter send" not in stage.text
+        await stage.pilot.press("escape")
+        await stage.until(lambda: stage.app.chat.prompt.has_focus)
+        await stage.sees("enter send")
+        await stage.pilot.press(key)
+        await stage.sees("esc prompt")
+        await stage.type("note")
+        await stage.until(lambda: stage.app.chat.prompt.text == "note")
+
+
 def editor(folder: Path, script: str) -> str:
     path = folder / "my editor"
     path.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")

@@ -26,7 +26,7 @@ def welcome_text() -> Content:
     return Content("\n").join([*lines, Content(""), Content("   ").join(hints)])
 
 
-class ChatPane(Pane):
+class ChatPane(Pane, inherit_bindings=False):
     """The transcript in its box; the lower edge says how much came in below the view."""
 
     BINDINGS = bindings_of("chat")
@@ -44,6 +44,11 @@ class ChatPane(Pane):
     def welcome(self, *, is_wanted: bool) -> None:
         """Say what one can do, below an empty conversation."""
         self._welcome.display = is_wanted
+
+    def action_command(self, command_id: str) -> None:
+        """Run a key of the table; going back to the prompt is the only one bound here."""
+        assert command_id == "chat.prompt"
+        self.action_leave()
 
     def on_mount(self) -> None:
         self.entitle(self._title)

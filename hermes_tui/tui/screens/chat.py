@@ -21,6 +21,7 @@ from hermes_tui.tui.dialogs.slot import SheetSlot
 from hermes_tui.tui.human import TuiHuman
 from hermes_tui.tui.panes.chat import ChatPane
 from hermes_tui.tui.panes.memory import MemoryPane
+from hermes_tui.tui.panes.pane import Pane
 from hermes_tui.tui.panes.sessions import SessionsPane
 from hermes_tui.tui.panes.skills import SkillsPane
 from hermes_tui.tui.panes.tools import ToolsPane
@@ -157,6 +158,10 @@ class ChatScreen(Screen[None]):
             self._hints.situation = "asked"
         elif self.chat.has_focus_within:
             self._hints.situation = "chat"
+        elif self._tools.has_focus_within:
+            self._hints.situation = "tools"
+        elif any(pane.has_focus_within for pane in (self._sessions, self._skills, self._memory)):
+            self._hints.situation = "list"
         else:
             self._hints.situation = "busy" if busy else "idle"
 
@@ -260,6 +265,12 @@ class ChatScreen(Screen[None]):
 
     def on_approval_sheet_left(self, event: ApprovalSheet.Left) -> None:
         self.prompt.focus()
+        if event.typed:
+            self._sheets.rest()
+            self.prompt.insert(event.typed)
+
+    def on_pane_left(self, event: Pane.Left) -> None:
+        self.panes.go("chat")
         if event.typed:
             self._sheets.rest()
             self.prompt.insert(event.typed)

@@ -9,8 +9,8 @@ WIDE = 140
 """Columns from which both sides show; below, down to `NARROW`, one side at a time."""
 
 LEFT: tuple[PaneName, ...] = ("sessions", "skills", "memory")
-FOCUSED = {"tools": "#live", "chat": "#prompt"}
-"""What takes the keyboard in a pane; in the others their list does."""
+FOCUSED = {"tools": "#live"}
+"""What takes the keyboard in a pane; in the conversation the prompt does, else a list."""
 
 
 class PaneLayout:
@@ -73,4 +73,8 @@ class PaneLayout:
         return self._screen.query_one(f"#{pane}")
 
     def _focus(self, pane: PaneName) -> None:
+        if pane == "chat":
+            # At once: the next key may be waiting already.
+            self._screen.set_focus(self._screen.query_one("#prompt"))
+            return
         self._screen.query_one(FOCUSED.get(pane, f"#{pane} OptionList")).focus()

@@ -11,15 +11,20 @@ IDLE = ("prompt.send", "prompt.newline", "palette", "session.pick", "help", "qui
 BUSY = ("prompt.escape", "prompt.send", "prompt.steer", "palette", "pane.tools", "help")
 ASKED = ("approval.refuse", "approval.prompt", "palette", "help")
 CHAT = ("chat.prompt", "chat.step", "chat.fold", "chat.copy", "palette", "help")
+LIST = ("list.back", "list.open", "palette", "help")
+TOOLS = ("list.back", "chat.scroll", "palette", "help")
 
 LABELS = {
     "busy": {"prompt.escape": "stop", "prompt.send": "queue"},
     "asked": {"approval.refuse": "deny", "approval.prompt": "prompt"},
     "chat": {"chat.prompt": "prompt"},
+    "list": {"list.back": "prompt", "list.open": "open"},
+    "tools": {"list.back": "prompt", "chat.scroll": "scroll"},
 }
 """What a key does in one situation, where the table's own label says something else."""
 
-SITUATIONS = {"idle": IDLE, "busy": BUSY, "asked": ASKED, "chat": CHAT}
+SITUATIONS = {"idle": IDLE, "busy": BUSY, "asked": ASKED, "chat": CHAT, "list": LIST,
+              "tools": TOOLS}  # fmt: skip
 
 
 class Hints(Widget):

@@ -83,6 +83,7 @@ class Prompt(TextArea):
         await super()._on_key(event)
 
     async def _on_paste(self, event: events.Paste) -> None:
+        """Keep a long paste aside; a shorter one is put in by TextArea's own handler, run next."""
         self.post_message(self.Typed())
         size = len(event.text.encode("utf-8", "replace"))
         if size > PASTE_SHOWN_BYTES:
@@ -92,8 +93,6 @@ class Prompt(TextArea):
             chip = f"[paste {len(self._pastes) + 1}: {count_text(size)} bytes, {lines} lines]"
             self._pastes[chip] = event.text
             self.insert(chip)
-        else:
-            await super()._on_paste(event)
 
     def _send(self) -> None:
         if chosen := self._completion.chosen:

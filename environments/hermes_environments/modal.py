@@ -1,0 +1,292 @@
+"""Commands in a sandbox at Modal: found by name, paid for while something runs in it."""
+
+import hashlib
+import os
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import anyio
+
+from hermes_environments import jobs
+from hermes_environments.base import FRIENDLY, BaseEnvironment
+from hermes_environments.capture import make_private
+from hermes_environments.channel import Capabilities, Channel
+from hermes_environments.file_lock import FileLock
+from hermes_environments.modal_account import (
+    SNAPSHOT_SECONDS,
+    SNAPSHOT_TTL,
+    Asleep,
+    Memory,
+    ModalOptions,
+    explained,
+    load_sdk,
+)
+from hermes_environments.modal_channel import ModalChannel
+from hermes_environments.options import read_options
+from hermes_tui.core.environment import Attendant, Job, NoAttendant
+from hermes_tui.core.errors import ConfigError, EnvironmentUnavailableError
+
+LIMITS = frozenset({"cpus", "memory", "network"})
+
+# A process without anybody connected: while it runs, Modal does not take the sandbox for idle.
+_KEEP_AWAKE = """
+end=$(( $(date +%s) + $2 ))
+while [ "$(date +%s)" -lt "$end" ] && grep -qs "HERMES_EXEC_ID=$1" /proc/[0-9]*/environ; do
+  sleep 1
+done
+"""
+
+
+class ModalEnvironment(BaseEnvironment):
+    """Commands in a sandbox every Hermes with the same folder and name shares.
+
+    Nothing of ours stays connected between commands, so Modal puts the sandbox to sleep after
+    `idle_seconds`; the next command wakes it with its files.
+    """
+
+    capabilities = Capabilities(prewarm=False, durable=True, hibernate=True, limits=LIMITS)
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        cwd: str | None,
+        pass_env: Sequence[str],
+        state_dir: str,
+        options: Mapping[str, object],
+        attendant: Attendant | None = None,
+    ) -> None:
+        """`options` are those of `ModalOptions`; `cwd` is a folder of this machine."""
+        del cwd
+        self._options = read_options(ModalOptions, options, environment=name)
+        if not self._options.workdir.startswith("/"):
+            raise ConfigError(
+                f"The workdir {self._options.workdir!r} of {name!r} is not an absolute path.",
+                hint="Begin it with a slash.",
+            )
+        self._creation = self._options.creation()
+        passed = {key: os.environ[key] for key in pass_env if key in os.environ}
+        super().__init__(
+            name,
+            cwd=self._options.workdir,
+            state_dir=state_dir,
+            variables={**FRIENDLY, **passed, **self._options.env},
+        )
+        self._attendant = attendant or NoAttendant()
+        place = f"{os.uname().nodename}\n{Path(state_dir).absolute()}\n{name}"
+        slug = re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-")[:24]
+        self._key = f"hermes-{slug}-{hashlib.sha256(place.encode()).hexdigest()[:10]}"
+        self._home = Path(state_dir).absolute() / "modal" / self._key
+        self._memory = Memory(self._home / "asleep.json")
+        self._users = FileLock(self._home / "users")
+        """Held shared while open: the last one puts the sandbox to sleep."""
+        self._sdk: Any = None
+        self._client: Any = None
+        self._sandbox: Any = None
+        self._waking = anyio.Lock()
+
+    async def channel(self, argv: Sequence[str], *, env: Mapping[str, str]) -> Channel:
+        sandbox = self._sandbox
+        try:
+            process = await self._exec(sandbox, argv, env)
+        except self._sdk.exception.Error as error:
+            with explained(self._sdk, "run a command"):
+                if await self._runs(sandbox):
+                    raise error from None
+                sandbox = await self._revive(sandbox)
+                process = await self._exec(sandbox, argv, env)
+        return ModalChannel(self._sdk, process)
+
+    async def start(self, command: str) -> Job:
+        job = await super().start(command)
+        if self._options.job_seconds:
+            seconds = str(self._options.job_seconds)
+            argv = ["sh", "-c", _KEEP_AWAKE, "awake", job.id, seconds]
+            with explained(self._sdk, "keep the sandbox awake"):
+                await self._exec(self._sandbox, argv, {})
+        return job
+
+    async def health(self) -> str:
+        was_connected = self._client is not None
+        await self._connect()
+        try:
+            if await self._find() is not None:
+                return "running"
+            return "asleep" if self._memory.load() != Asleep() else "not created yet"
+        finally:
+            if not was_connected:
+                await self._disconnect()
+
+    async def stop(self) -> None:
+        await self.close()
+        await self._connect()
+        try:
+            if (sandbox := await self._find()) is not None:
+                await self._hibernate(sandbox)
+                await sandbox.detach.aio()
+        finally:
+            await self._disconnect()
+
+    async def destroy(self) -> None:
+        await self.close()
+        await self._connect()
+        try:
+            if (sandbox := await self._find()) is not None:
+                with explained(self._sdk, "end the sandbox"):
+                    await sandbox.terminate.aio()
+            await anyio.to_thread.run_sync(shutil.rmtree, self._home, True)
+        finally:
+            await self._disconnect()
+
+    async def _open(self) -> None:
+        await self._connect()
+        try:
+            await anyio.to_thread.run_sync(make_private, self._home)
+            async with FileLock(self._home / "starting").alone():
+                self._sandbox = await self._find() or await self._wake()
+                self._users.try_shared()
+            await self.find_shell()
+        except BaseException:
+            await self._let_go()
+            raise
+
+    async def _close(self) -> None:
+        try:
+            async with FileLock(self._home / "starting").alone():
+                if self._users.try_alone() and not await self._is_busy():
+                    await self._hibernate(self._sandbox)
+        finally:
+            await self._let_go()
+
+    async def _is_busy(self) -> bool:
+        """Whether a background job runs; what has ended already is not woken for that."""
+        return await self._runs(self._sandbox) and await jobs.any_runs(self)
+
+    async def _connect(self) -> None:
+        if self._client is not None:
+            return
+        self._sdk = await load_sdk()
+        with explained(self._sdk, "be used"):
+            if self._options.token_id:
+                self._client = await self._sdk.Client.from_credentials.aio(
+                    self._options.token_id, self._options.token_secret
+                )
+            else:
+                self._client = await self._sdk.Client.from_env.aio()
+
+    async def _disconnect(self) -> None:
+        client, self._client = self._client, None
+        # The one from the environment is shared with whoever else uses it.
+        if client is not None and self._options.token_id:
+            await client.close.aio()
+
+    async def _let_go(self) -> None:
+        self._users.release()
+        sandbox, self._sandbox = self._sandbox, None
+        if sandbox is not None:
+            await sandbox.detach.aio()
+        await self._disconnect()
+
+    async def _exec(self, sandbox: Any, argv: Sequence[str], env: Mapping[str, str]) -> Any:
+        ignored = self._sdk.stream_type.StreamType.DEVNULL
+        return await sandbox.exec.aio(*argv, text=False, stderr=ignored, env=dict(env))
+
+    async def _find(self) -> Any:
+        """The running sandbox, or None."""
+        with explained(self._sdk, "look for the sandbox"):
+            try:
+                sandbox = await self._sdk.Sandbox.from_name.aio(
+                    self._options.app, self._key, client=self._client
+                )
+            except self._sdk.exception.NotFoundError:
+                return None
+            return sandbox if await self._runs(sandbox) else None
+
+    async def _runs(self, sandbox: Any) -> bool:
+        with explained(self._sdk, "look for the sandbox"):
+            return await sandbox.poll.aio() is None
+
+    async def _revive(self, gone: Any) -> Any:
+        """The sandbox that takes the place of one Modal has ended."""
+        async with self._waking:
+            if self._sandbox is gone:
+                self._sandbox = await self._find() or await self._wake()
+                self.tell(
+                    f"The sandbox of {self.name} had been put to sleep and is awake again; what"
+                    " ran in it has ended."
+                )
+            return self._sandbox
+
+    async def _wake(self) -> Any:
+        """Create the sandbox, with the files of the last one if there was one."""
+        asleep = self._memory.load()
+        if asleep == Asleep():
+            return await self._create(self._base_image(), Asleep())
+        await self._attendant.progress(f"waking the sandbox of {self.name}")
+        for image in (await self._left_by(asleep.sandbox_id), self._image(asleep.image_id)):
+            if image is not None:
+                try:
+                    return await self._create(image, asleep)
+                except self._sdk.exception.NotFoundError:
+                    continue
+        self.tell(
+            f"Modal has no files of {self.name} any more: its sandbox was created anew, and what"
+            " was installed or written is lost."
+        )
+        return await self._create(self._base_image(), Asleep())
+
+    async def _create(self, image: Any, asleep: Asleep) -> Any:
+        await self._attendant.progress(f"starting a Modal sandbox for {self.name}")
+        sdk = self._sdk
+        with explained(sdk, "start a sandbox"):
+            app = await sdk.App.lookup.aio(
+                self._options.app, create_if_missing=True, client=self._client
+            )
+            sandbox = await sdk.Sandbox.create.aio(
+                "sleep", "infinity",
+                app=app, client=self._client, image=image, name=self._key,
+                tags={"hermes": "environment", "machine": os.uname().nodename},
+                **self._creation,
+            )  # fmt: skip
+            self._memory.save(Asleep(asleep.image_id, sandbox.object_id))
+            making = await self._exec(sandbox, ["mkdir", "-p", self._options.workdir], {})
+            if await making.wait.aio():
+                raise EnvironmentUnavailableError(
+                    f"The folder {self._options.workdir!r} cannot be made in {self.name}.",
+                    hint="Choose another `workdir`.",
+                )
+        return sandbox
+
+    def _base_image(self) -> Any:
+        reference = self._options.target or self._options.image
+        if reference:
+            return self._sdk.Image.from_registry(reference)
+        return self._sdk.Image.debian_slim()
+
+    def _image(self, image_id: str) -> Any:
+        return self._sdk.Image.from_id(image_id, client=self._client) if image_id else None
+
+    async def _left_by(self, sandbox_id: str) -> Any:
+        """What a sandbox had on its disk when Modal ended it; None when that was not kept."""
+        if not sandbox_id:
+            return None
+        try:
+            sandbox = await self._sdk.Sandbox.from_id.aio(sandbox_id, client=self._client)
+            # The only way there is to it, in 1.6.
+            snapshot = sandbox._experimental_get_exit_snapshot  # noqa: SLF001
+            return await snapshot.aio(timeout=SNAPSHOT_SECONDS)
+        except (self._sdk.exception.AuthError, self._sdk.exception.ConnectionError):
+            raise
+        except self._sdk.exception.Error:
+            return None
+
+    async def _hibernate(self, sandbox: Any) -> None:
+        """Keep the files and stop paying; on failure Modal does the same after `idle_seconds`."""
+        with explained(self._sdk, "put the sandbox to sleep"):
+            if await self._runs(sandbox):
+                image = await sandbox.snapshot_filesystem.aio(SNAPSHOT_SECONDS, ttl=SNAPSHOT_TTL)
+                self._memory.save(Asleep(image_id=image.object_id))
+                await sandbox.terminate.aio()

@@ -1,0 +1,21 @@
+"""Amounts of memory as people write them."""
+
+import re
+
+from hermes_tui.core.errors import ConfigError
+
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?", re.IGNORECASE)
+_MEBIBYTES = {"k": 1 / 1024, "": 1.0, "m": 1.0, "g": 1024.0, "t": 1024.0 * 1024}
+
+
+def mebibytes(size: int | str) -> int:
+    """`2G`, `512m` or a bare number of MiB, rounded up.
+
+    Raises:
+        ConfigError: it is no such amount.
+    """
+    found = _SIZE.fullmatch(str(size).strip())
+    if found is None or float(found[1]) == 0:
+        raise ConfigError(f"{size!r} is not an amount of memory.", hint="Write it like 512M or 2G.")
+    exact = float(found[1]) * _MEBIBYTES[found[2].lower()]
+    return max(1, int(exact) + (exact > int(exact)))
