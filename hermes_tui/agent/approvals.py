@@ -88,8 +88,9 @@ class Nobody:
         del request
         return Approval(
             "deny",
-            "Nobody is there to ask; it needs `--mode auto-edit` (file changes) or "
-            "`--mode full-auto` (commands)",
+            "Nobody is there to ask. `--mode auto-edit` allows changes to files below the working "
+            "directory, `--mode full-auto` commands too; what lies outside or holds credentials "
+            "always has to be asked",
         )
 
     async def ask(self, question: str, choices: Sequence[str] = ()) -> str:

@@ -7,6 +7,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, ClassVar
 
 import anyio.to_thread
+from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
@@ -47,6 +48,7 @@ ESC_SECONDS = 2.0
 """Within this time a second esc stops the turn although the prompt has text."""
 TICK_SECONDS = 0.25
 RECENT_SESSIONS = 20
+PROMPT = "prompt.send"
 WITHOUT_RUNTIME = {"quit", "help", "pane.tools", "pane.memory", "pane.skills", "pane.sessions"}
 
 
@@ -80,7 +82,8 @@ class ChatScreen(Screen[None]):
         self._sheets = SheetSlot(human, may_take_keyboard=self._may_take_keyboard)
         self.is_lending_terminal = False
         """Whether an editor has the terminal."""
-        self._early = ""
+        self._early: list[tuple[str, str]] = []
+        """Commands and their arguments given before the runtime was there."""
         self._escaped_at = float("-inf")
         self.presenter = Presenter(self.chat.transcript, self._tools, self.status)
         self._pump = Pump(self._show_event, call_later=self.set_timer)
@@ -117,9 +120,8 @@ class ChatScreen(Screen[None]):
             self.chat.transcript.add_notice(notice.text, notice.level)
         path = runtime.paths.home / "prompt_history.jsonl"
         await anyio.to_thread.run_sync(self.prompt.past.load, path)
-        early, self._early = self._early, ""
-        if early:
-            self.submit(early)
+        early, self._early = self._early, []
+        self.run_worker(partial(self._catch_up, early), group="command")
 
     def open_session(self, session: "Session") -> None:
         """Show another session; the one before stays stored."""
@@ -168,7 +170,7 @@ class ChatScreen(Screen[None]):
     def submit(self, text: str) -> None:
         """Answer `text` now, or queue it behind the running turn."""
         if self.conversation.session is None:
-            self._early = f"{self._early}\n{text}".strip()
+            self._early.append((PROMPT, text))
             self.flash("Starting. Your prompt is sent in a moment.")
         elif self.conversation.is_busy:
             self.conversation.queue(text)
@@ -198,9 +200,25 @@ class ChatScreen(Screen[None]):
         if command and self.conversation.is_busy and not command.available_during_task:
             self.flash("That has to wait until the turn is over; esc stops it.")
         elif self.runtime is None and command_id not in WITHOUT_RUNTIME:
-            self.flash("Starting. Try again in a moment.")
+            self._early.append((command_id, argument))
+            self.flash("Starting. That comes in a moment.")
         else:
             self.run_worker(partial(self._perform, command_id, argument), group="command")
+
+    async def _catch_up(self, early: list[tuple[str, str]]) -> None:
+        """Do what was asked for before the runtime was there, in that order."""
+        is_sent = False
+        for command_id, argument in early:
+            if command_id == PROMPT and is_sent:
+                self.conversation.queue(argument)
+            elif command_id == PROMPT:
+                is_sent = True
+                self.submit(argument)
+            elif is_sent:
+                self.action_command(command_id, argument)
+            else:
+                await self._perform(command_id, argument)
+        self.show_state()
 
     async def _perform(self, command_id: str, argument: str) -> None:
         try:
@@ -273,7 +291,21 @@ class ChatScreen(Screen[None]):
         self.panes.go("chat")
         if event.typed:
             self._sheets.rest()
-            self.prompt.insert(event.typed)
+            self.prompt.take_in(event.typed)
+
+    def on_key(self, event: events.Key) -> None:
+        """A key typed before anything had the keyboard is the prompt's."""
+        if self.focused is None:
+            self.set_focus(self.prompt)
+            if event.is_printable and event.character:
+                self.prompt.take_in(event.character)
+            elif event.key == "enter":
+                self.prompt.action_command("prompt.send")
+
+    def on_paste(self, event: events.Paste) -> None:
+        if self.focused is None:
+            self.set_focus(self.prompt)
+            self.prompt.take_in(event.text)
 
     def on_prompt_typed(self) -> None:
         self._sheets.rest()

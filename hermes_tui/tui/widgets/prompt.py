@@ -71,6 +71,20 @@ class Prompt(TextArea):
         self.load_text(text)
         self.move_cursor(self.document.end)
 
+    def take_in(self, text: str) -> None:
+        """Put in what was typed or pasted while the keyboard was elsewhere."""
+        self.insert(self._chip_of(text) or text)
+
+    def _chip_of(self, text: str) -> str | None:
+        """What stands for a long paste, which is kept aside; None for one that is shown."""
+        size = len(text.encode("utf-8", "replace"))
+        if size <= PASTE_SHOWN_BYTES:
+            return None
+        lines = text.count("\n") + 1
+        chip = f"[paste {len(self._pastes) + 1}: {count_text(size)} bytes, {lines} lines]"
+        self._pastes[chip] = text
+        return chip
+
     def action_command(self, command_id: str) -> None:
         self._actions[command_id]()
 
@@ -85,13 +99,9 @@ class Prompt(TextArea):
     async def _on_paste(self, event: events.Paste) -> None:
         """Keep a long paste aside; a shorter one is put in by TextArea's own handler, run next."""
         self.post_message(self.Typed())
-        size = len(event.text.encode("utf-8", "replace"))
-        if size > PASTE_SHOWN_BYTES:
+        if (chip := self._chip_of(event.text)) is not None:
             event.prevent_default()
             event.stop()
-            lines = event.text.count("\n") + 1
-            chip = f"[paste {len(self._pastes) + 1}: {count_text(size)} bytes, {lines} lines]"
-            self._pastes[chip] = event.text
             self.insert(chip)
 
     def _send(self) -> None:
