@@ -18,7 +18,7 @@ async def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         home, work = Path(folder) / "home", Path(folder) / "reports"
         work.mkdir()
-        os.environ["HERMES_HOME"] = str(home)
+        os.environ |= {"HERMES_HOME": str(home), "HOME": folder}
         for name, size in (("q3.csv", 48_211), ("q2.csv", 39_870), ("notes.md", 2_114),
                            ("q1.csv", 41_006), ("plan.md", 5_320), ("todo.txt", 310)):  # fmt: skip
             (work / name).write_bytes(b"x" * size)
