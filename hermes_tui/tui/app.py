@@ -7,13 +7,14 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from datetime import datetime
 from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
 
 import anyio
+from textual import events
 from textual.app import App
 
 from hermes_tui.core.errors import HermesError
@@ -87,6 +88,8 @@ class HermesApp(App[int]):
         self._continues = continues
         self._prompt = prompt
         self._pick_session = pick_session
+        self._typed_ahead: list[events.Event] | None = []
+        """Keys and pastes from before anything could take them; None from then on."""
         self._wants_out = anyio.Event()
         self._is_out = anyio.Event()
 
@@ -101,7 +104,19 @@ class HermesApp(App[int]):
             self._mind_signals()
         self.call_after_refresh(self._go_live)
 
-    def _go_live(self) -> None:
+    async def on_event(self, event: events.Event) -> None:
+        """Hold keys back until the prompt can take them: the terminal sends them before that."""
+        if isinstance(event, events.Key | events.Paste) and self._typed_ahead is not None:
+            self._typed_ahead.append(event)
+        else:
+            await super().on_event(event)
+
+    async def _go_live(self) -> None:
+        if self.chat.focused is None:
+            self.chat.set_focus(self.chat.prompt)
+        typed, self._typed_ahead = self._typed_ahead or [], None
+        for event in typed:
+            await super().on_event(event)
         self.run_worker(self._live, group="runtime")
 
     async def _live(self) -> None:
@@ -204,4 +219,14 @@ def run_app(
     app.run()
     if app.failure is not None:
         sys.stderr.write(f"{app.failure}\n")
+    _say_how_to_go_on(app)
     return app.return_code or 0
+
+
+def _say_how_to_go_on(app: HermesApp) -> None:
+    """Name the session that was on the screen, if anything was said in it."""
+    session = app.chat.conversation.session
+    if session is not None and session.history:
+        with suppress(OSError):  # the terminal may be gone
+            sys.stderr.write(f"Session {session.id}; go on with: hermes --continue\n")
+            sys.stderr.flush()

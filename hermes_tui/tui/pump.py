@@ -9,12 +9,19 @@ FLUSH_SECONDS = 0.033
 DUTY = 3
 """The next flush starts no sooner than this many times the last one's cost."""
 
+SHOWN_OUTPUT = 16_384
+"""Characters of one call's output delivered at once; of more, the last part. Many screens full."""
+WAITING_OUTPUT = 65_536
+"""Characters of one call's output that may wait before the front of it is dropped."""
+
 
 class Pump:
     """Merges deltas of one kind and id, and delivers everything in the order it came.
 
-    Events other than deltas are never dropped and nothing overtakes them: a delta
-    joins an earlier one only when no such event lies between.
+    Of output that comes faster than it can be drawn the front is skipped, and a line
+    says how much; the result of the call holds what the agent reads. Events other
+    than deltas are never dropped and nothing overtakes them: a delta joins an earlier
+    one only when no such event lies between.
     """
 
     def __init__(
@@ -28,7 +35,7 @@ class Pump:
         self._call_later = call_later
         self._clock = clock
         self._waiting: list[Event] = []
-        self._texts: dict[tuple[str, str], tuple[int, list[str]]] = {}
+        self._texts: dict[tuple[str, str], tuple[int, _Text]] = {}
         self._next_at = 0.0
         self._is_scheduled = False
 
@@ -49,7 +56,7 @@ class Pump:
         waiting, texts = self._waiting, self._texts
         self._waiting, self._texts = [], {}
         started = self._clock()
-        merged = {position: "".join(parts) for position, parts in texts.values()}
+        merged = {position: text.whole for position, text in texts.values()}
         for position, event in enumerate(waiting):
             self._deliver(_with_text(event, merged.get(position)))
         ended = self._clock()
@@ -73,16 +80,63 @@ class Pump:
                 self._seal()
                 return
         if key in self._texts:
-            self._texts[key][1].append(text)
+            self._texts[key][1].add(text)
         else:
-            self._texts[key] = (len(self._waiting), [text])
+            merged = _Output(text) if key[0] == "output" else _Text(text)
+            self._texts[key] = (len(self._waiting), merged)
             self._waiting.append(event)
 
     def _seal(self) -> None:
         """Fix the deltas so far, so that later ones stay behind the event just kept."""
-        for position, parts in self._texts.values():
-            self._waiting[position] = _with_text(self._waiting[position], "".join(parts))
+        for position, text in self._texts.values():
+            self._waiting[position] = _with_text(self._waiting[position], text.whole)
         self._texts = {}
+
+
+class _Text:
+    """Deltas of one kind and id, merged."""
+
+    def __init__(self, text: str) -> None:
+        self._parts = [text]
+
+    @property
+    def whole(self) -> str:
+        return "".join(self._parts)
+
+    def add(self, text: str) -> None:
+        self._parts.append(text)
+
+
+class _Output(_Text):
+    """What a call printed: all of it, or its end when that is more than can be seen."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__("")
+        self._size = 0
+        self._skipped = 0
+        """Bytes dropped so far."""
+        self.add(text)
+
+    @property
+    def whole(self) -> str:
+        if self._skipped or self._size > WAITING_OUTPUT:
+            self._trim()
+        note = f"\n[… {self._skipped:,} bytes skipped …]\n" if self._skipped else ""
+        return note + super().whole
+
+    def add(self, text: str) -> None:
+        super().add(text)
+        self._size += len(text)
+        if self._size > WAITING_OUTPUT:
+            self._trim()
+
+    def _trim(self) -> None:
+        """Keep the last `SHOWN_OUTPUT` characters, from the beginning of a line if there is one."""
+        text = super().whole
+        start = max(len(text) - SHOWN_OUTPUT, 0)
+        start = text.find("\n", start) + 1 or start if start else 0
+        self._skipped += len(text[:start].encode("utf-8", "replace"))
+        self._parts, self._size = [text[start:]], len(text) - start
 
 
 def _with_text(event: Event, text: str | None) -> Event:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import anyio
+from textual import events
 
 from hermes_tui.core.errors import HermesError, ModelUnavailableError
 from hermes_tui.core.events import Notice
@@ -45,6 +46,36 @@ async def test_what_was_typed_before_the_runtime_is_there_is_sent_afterwards(hom
         await stage.pilot.press("enter")
         gate.set()
         await stage.sees("Good morning.")
+
+
+async def test_what_is_typed_before_anything_has_the_keyboard_is_not_lost(home: Path) -> None:
+    gate = anyio.Event()
+    async with on_stage(home, says("Good morning."), says("Bye."), gate=gate) as stage:
+        await stage.sees("starting")
+        stage.app.chat.set_focus(None)
+        await stage.type("hello")
+        await stage.pilot.press("enter")
+        stage.app.chat.set_focus(None)
+        stage.app.post_message(events.Paste("see you"))
+        await stage.until(lambda: stage.app.chat.prompt.text == "see you")
+        await stage.pilot.press("enter")
+        gate.set()
+        await stage.sees("Good morning.")
+        await stage.sees("Bye.")
+        assert stage.runtime.model.requests[0].messages[0].text == "hello"
+
+
+async def test_a_command_given_before_the_runtime_is_there_runs_afterwards(home: Path) -> None:
+    def prepare(runtime: StageRuntime) -> None:
+        runtime.stored.append(StageEntry("s7", "about the sky", [user("What is up?")]))
+
+    gate = anyio.Event()
+    async with on_stage(home, gate=gate, prepare=prepare) as stage:
+        await stage.sees("starting")
+        await stage.pilot.press("ctrl+s")
+        await stage.sees("Starting.")
+        gate.set()
+        await stage.sees("enter open")
 
 
 async def test_enter_while_busy_queues_and_the_queue_is_answered(home: Path) -> None:

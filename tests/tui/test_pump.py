@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hermes_tui.core.events import Event, Notice, ReasoningDelta, TextDelta, ToolOutput
-from hermes_tui.tui.pump import DUTY, FLUSH_SECONDS, Pump
+from hermes_tui.tui.pump import DUTY, FLUSH_SECONDS, WAITING_OUTPUT, Pump
 
 DELTAS = st.one_of(
     st.builds(TextDelta, st.text(max_size=3)),
@@ -113,3 +113,21 @@ def test_an_expensive_flush_is_followed_by_a_longer_rest() -> None:
     pump.push(TextDelta("b"))
     (timer,) = clock.timers
     assert abs(timer[0] - DUTY * 0.1) < 1e-9
+
+
+def test_of_a_flood_of_output_the_end_is_delivered_and_the_rest_counted() -> None:
+    clock = Clock()
+    seen: list[Event] = []
+    pump = Pump(seen.append, call_later=clock.call_later, clock=clock)
+    pump.push(Notice("first"))
+    lines = [f"{number} é\n" for number in range(300_000)]
+    for start in range(0, len(lines), 1_000):
+        pump.push(ToolOutput("1", "".join(lines[start : start + 1_000])))
+    clock.run_out()
+    _, output = seen
+    assert isinstance(output, ToolOutput)
+    note, _, kept = output.chunk.lstrip().partition("\n")
+    assert len(kept) <= WAITING_OUTPUT
+    assert "".join(lines).endswith(f"\n{kept}")
+    skipped = len("".join(lines).encode()) - len(kept.encode())
+    assert note == f"[… {skipped:,} bytes skipped …]"

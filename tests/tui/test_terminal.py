@@ -131,7 +131,13 @@ def test_quitting_leaves_the_terminal_as_it_was(terminal: Terminal) -> None:
     assert code == 0
     assert "closed" in after
     assert [mode for mode in OFF if mode not in after] == []
+    assert "Session s0; go on with: hermes --continue" in after.split("\x1b[?1049l")[-1]
     assert termios.tcgetattr(terminal.slave) == terminal.before
+
+
+def test_quitting_with_nothing_said_says_nothing(terminal: Terminal) -> None:
+    terminal.type("\x11")
+    assert "go on with" not in terminal.ended()[1]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT], ids=str)
@@ -179,5 +185,17 @@ def test_the_screen_is_painted_although_stderr_goes_elsewhere(home: Path) -> Non
     terminal = Terminal(home, has_stderr=False)
     try:
         terminal.sees("● idle")
+    finally:
+        terminal.close()
+
+
+def test_what_is_typed_before_the_first_picture_is_sent(home: Path) -> None:
+    terminal = Terminal(home)
+    try:
+        while b"\x1b[?1049h" not in terminal.raw:
+            assert terminal.read(20)
+        terminal.type("good morning\r")
+        terminal.sees("Hi")
+        terminal.sees("good morning")
     finally:
         terminal.close()

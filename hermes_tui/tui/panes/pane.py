@@ -38,11 +38,7 @@ class Pane(Vertical):
 
     def on_key(self, event: events.Key) -> None:
         """Take a letter that no widget here is bound to as the beginning of a prompt."""
-        if (
-            event.is_printable
-            and event.character
-            and event.key not in self.screen.active_bindings
-        ):
+        if event.is_printable and event.character and event.key not in self.screen.active_bindings:
             event.stop()
             event.prevent_default()
             self.post_message(self.Left(event.character))
