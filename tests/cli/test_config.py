@@ -58,7 +58,7 @@ def test_keys_in_the_file_are_hidden_and_references_are_not(here: Here, file: Pa
     [
         ("model", "a/b\n"),
         ("tools.disabled", "[]\n"),
-        ("tui.show_reasoning", "true\n"),
+        ("tui.show_reasoning", "false\n"),
         ("models", "lane: auto\ntimeout_seconds: 120.0\nretries: 3\n"),
     ],
 )

@@ -7,7 +7,14 @@ import anyio
 import pytest
 
 from hermes_tui.agent.approvals import Nobody
-from hermes_tui.core.events import Approval, ApprovalRequest, Event, ToolFinished, TurnFinished
+from hermes_tui.core.events import (
+    Approval,
+    ApprovalRequest,
+    Event,
+    MessageAdded,
+    ToolFinished,
+    TurnFinished,
+)
 from hermes_tui.runtime.runtime import Overrides, open_runtime
 
 
@@ -83,3 +90,11 @@ async def test_each_kind_of_request_works_with_the_real_tools(folder: Path) -> N
     assert (folder / "notes.txt").read_text(encoding="utf-8") == "goodbye\n"
     assert "TODO one" in (folder / "hits.txt").read_text(encoding="utf-8")
     assert len([one for one in events if isinstance(one, ToolFinished)]) == 13
+
+
+async def test_a_long_output_is_not_counted_as_if_it_were_whole(tmp_path: Path) -> None:
+    events = await ask_rehearsal(tmp_path, "run `seq 1 200000`")
+    answers = [one.message.text for one in events if isinstance(one, MessageAdded)]
+    answer = answers[-1]
+    assert "more than can be shown here" in answer
+    assert "lines;" not in answer

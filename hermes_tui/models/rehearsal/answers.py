@@ -49,6 +49,10 @@ def names_in(result: str) -> list[str]:
     return [line.split()[-1] for line in lines if line.strip() and not line.startswith("total ")]
 
 
+_SHORTENED = re.compile(r"\[… .*output:[a-z0-9]{8}.* …\]$")
+"""Stands where tools leave out the middle of a long result."""
+
+
 def body_of(result: str) -> str:
     """A result without the bracketed remarks below it."""
     lines = result.rstrip().splitlines()
@@ -166,6 +170,8 @@ _TELLERS: dict[str, Callable[[Step, str], str]] = {
 def _excerpt(body: str) -> str:
     """`12 lines; the first ones: …`, for the end of a sentence."""
     lines = body.splitlines()
+    if any(_SHORTENED.match(line) for line in lines):
+        return f"more than can be shown here; the first lines:\n\n{_fenced(lines[:SHOWN_LINES])}"
     count = _count(len(lines), "line")
     if len(lines) <= SHOWN_LINES:
         return f"{count}:\n\n{_fenced(lines)}"
