@@ -19,6 +19,7 @@ from hermes_environments.worker import (
     BOOTSTRAP,
     EXEC_ID,
     SWEEP,
+    SWEEP_ALONE,
     Baseline,
     Script,
     ShellState,
@@ -37,6 +38,8 @@ SHELL_SECONDS = 60.0
 """For our own scripts."""
 LAST_WORDS_SECONDS = 0.2
 """For the output of processes that were just killed to arrive."""
+SWEEPS, SWEEP_PAUSE = 20, 0.05
+"""How often what cannot be ended gently is ended at once, and seconds between."""
 TIMEOUT_EXIT_CODE = 124
 
 T = TypeVar("T")
@@ -124,13 +127,7 @@ class BaseEnvironment(ABC):
         Raises:
             EnvironmentUnavailableError: there is no sh either.
         """
-        channel = await self.channel(["sh", "-c", "command -v bash; echo sh"], env={})
-        try:
-            printed = b""
-            while data := await channel.recv():
-                printed += data
-        finally:
-            await channel.close()
+        printed = await self._ask(["sh", "-c", "command -v bash; echo sh"])
         if not printed.endswith(b"sh\n"):
             raise EnvironmentUnavailableError(
                 f"There is no shell in {self.name}, and commands run in one.",
@@ -257,17 +254,29 @@ class BaseEnvironment(ABC):
 
     async def sweep(self, exec_id: str) -> int:
         """End every process with this id inside the environment; how many are left."""
-        channel = await self.channel(["sh", "-c", SWEEP, "sweep", exec_id], env={})
+        left = _last_number(await self._ask(["sh", "-c", SWEEP, "sweep", exec_id]))
+        if left is not None:
+            return left
+        # Most likely nothing can be started there for want of processes or memory.
+        for _ in range(SWEEPS):
+            left = _last_number(await self._ask(["sh", "-c", SWEEP_ALONE, "sweep", exec_id]))
+            if left == 0:
+                return 0
+            await anyio.sleep(SWEEP_PAUSE)
+        if left is not None:
+            return left
+        raise ChannelLostError(f"Nothing can be started in {self._name} to end processes.")
+
+    async def _ask(self, argv: Sequence[str]) -> bytes:
+        """What a program prints that leaves nothing behind."""
+        channel = await self.channel(argv, env={})
         try:
             printed = b""
             while data := await channel.recv():
                 printed += data
         finally:
             await channel.close()
-        words = printed.split()  # a login may say something first
-        if not words or not words[-1].isdigit():
-            raise EnvironmentUnavailableError(f"Processes in {self.name} could not be ended.")
-        return int(words[-1])
+        return printed
 
     def _absolute(self, path: str) -> str:
         if path == "~" or path.startswith(("/", "~/")):
@@ -377,11 +386,23 @@ class BaseEnvironment(ABC):
     async def _kill(self, worker: Worker, conversation: Conversation) -> str:
         """End a command with all it started; a notice when that failed."""
         left: int | None = None
+        is_over = anyio.Event()
+
+        async def hear_out() -> None:
+            await conversation.hear_out()
+            is_over.set()
+
         with anyio.move_on_after(KILL_SECONDS):
             async with anyio.create_task_group() as group:
-                group.start_soon(conversation.hear_out)
+                group.start_soon(hear_out)
                 with suppress(EnvironmentUnavailableError):
+                    had_begun = conversation.has_begun
                     left = await self.sweep(worker.exec_id)
+                    # One that was still on its way comes after a sweep that found nothing.
+                    while not (had_begun or is_over.is_set()):
+                        with anyio.move_on_after(LAST_WORDS_SECONDS):
+                            await is_over.wait()
+                        left = await self.sweep(worker.exec_id)
                 group.cancel_scope.deadline = anyio.current_time() + LAST_WORDS_SECONDS
         await conversation.close()
         if left == 0:
@@ -428,6 +449,12 @@ class BaseEnvironment(ABC):
             argv = ["sh", "-c", plain_sh.BOOTSTRAP, "sh"]
         channel = await self.channel(argv, env={EXEC_ID: exec_id})
         return Worker(exec_id=exec_id, channel=channel, is_prewarmed=is_prewarmed)
+
+
+def _last_number(printed: bytes) -> int | None:
+    """The number a program printed last; a login may say something before."""
+    words = printed.split()
+    return int(words[-1]) if words and words[-1].isdigit() else None
 
 
 def _look_at(spare: asyncio.Task[Worker]) -> None:

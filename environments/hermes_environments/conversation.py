@@ -49,6 +49,11 @@ class Conversation:
         self._feeder: asyncio.Task[None] | None = None
         self.was_sent = False
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether the worker was heard; otherwise it may be on its way still."""
+        return self._transcript.header is not None
+
     async def begin(self, stdin: bytes) -> None:
         """Send the script; the command's own input follows while its output is read.
 

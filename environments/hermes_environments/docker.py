@@ -29,6 +29,7 @@ from hermes_environments.docker_daemon import (
     Daemon,
     Started,
 )
+from hermes_environments.worker import EXEC_ID
 from hermes_tui.core.environment import Attendant, CommandResult, Ended, NoAttendant
 from hermes_tui.core.errors import EnvironmentUnavailableError
 
@@ -158,8 +159,9 @@ class DockerEnvironment(BaseEnvironment):
             return ""
         was_killed = result.exit_code in {None, KILLED}
         if was_killed or self._options.memory:
-            seconds = result.seconds + 0.1
-            oom = partial(self._daemon.ran_out_of_memory, self._container.id, seconds=seconds)
+            oom = partial(
+                self._daemon.ran_out_of_memory, self._container.id, seconds=result.seconds
+            )
             if await _in_thread(oom):
                 most = self._options.memory or "what there is"
                 return f"Out of memory: the container may use {most}, and something was killed."
@@ -181,6 +183,7 @@ class DockerEnvironment(BaseEnvironment):
     async def _bring_up(self) -> Container:
         """Find, wake or make the container; what was lost is told with the next result."""
         was_up = self._container is not None
+        had_one = await anyio.Path(self._trace).exists()
         machine = await _in_thread(self._daemon.connect)
         config = self._config(machine)
         spec = docker_spec.spec_id(config)
@@ -189,14 +192,28 @@ class DockerEnvironment(BaseEnvironment):
             await self._discard(found)
             found = None
         if found is None:
-            container = await self._make(config, spec)
+            container = await self._make(config, spec, is_first=not (was_up or had_one))
         else:
             container = await _in_thread(self._daemon.start, found)
             if was_up and found.status != "running":
                 self.tell("The container had been stopped; what ran in it has ended.")
-        await self._furnish(container)
+        try:
+            await self._furnish(container)
+        except ContainerDownError as error:
+            if found is None:
+                raise await self._short_lived(container) from error
+            # Another Hermes may have stopped it as it left.
+            await self._furnish(await _in_thread(self._daemon.start, found))
         self._container = container
         return container
+
+    async def _short_lived(self, container: Container) -> EnvironmentUnavailableError:
+        words = await _in_thread(self._daemon.last_words, container.id)
+        await _in_thread(self._daemon.remove, container.id)
+        return EnvironmentUnavailableError(
+            f"The container ended as soon as it was started: {words or 'it said nothing'}.",
+            hint="Choose an image that has `sleep` and `sh`.",
+        )
 
     async def _discard(self, container: Container) -> None:
         """Make room for one with other settings."""
@@ -209,7 +226,7 @@ class DockerEnvironment(BaseEnvironment):
             )
         await _in_thread(self._daemon.remove, container.id)
 
-    async def _make(self, config: dict[str, Any], spec: str) -> Container:
+    async def _make(self, config: dict[str, Any], spec: str, *, is_first: bool) -> Container:
         if self._daemon.machine.is_local:
             docker_spec.check_sources(config, environment=self.name)
         if not await _in_thread(self._daemon.has_image, self._options.image):
@@ -223,7 +240,7 @@ class DockerEnvironment(BaseEnvironment):
         }
         config["Labels"] = config.get("Labels", {}) | labels
         container = await _in_thread(self._daemon.create, self.container_name, config)
-        if await anyio.Path(self._trace).exists():
+        if not is_first:
             self.tell(
                 f"The container is a new one, made from {self._options.image}: what was installed"
                 " or written outside its mounts is gone."
@@ -249,14 +266,14 @@ class DockerEnvironment(BaseEnvironment):
 
     async def _furnish(self, container: Container) -> None:
         """See that there is a folder to work in, and a home that can be written."""
-        missing = await self._ask(container, ["sh", "-c", _MISSING, "sh", self._options.workdir])
+        missing = await self._told(container, ["sh", "-c", _MISSING, "sh", self._options.workdir])
         folders = [docker_spec.HOME if line == "HOME" else line for line in missing.splitlines()]
         if folders:
-            await self._ask(container, ["sh", "-c", _MAKE, "sh", *folders], user="0:0")
+            await self._told(container, ["sh", "-c", _MAKE, "sh", *folders], user="0:0")
         if docker_spec.HOME in folders:
             self._home = self._home or docker_spec.HOME
 
-    async def _ask(self, container: Container, argv: Sequence[str], *, user: str = "") -> str:
+    async def _told(self, container: Container, argv: Sequence[str], *, user: str = "") -> str:
         """What a command of ours prints."""
         channel = await self._execute(container, argv, env={}, user=user)
         try:
@@ -277,7 +294,9 @@ class DockerEnvironment(BaseEnvironment):
     ) -> DockerChannel:
         if self._home:
             env = {**env, "HOME": self._home}
-        call = partial(self._daemon.execute, container.id, watched(argv), env=env, user=user)
+        is_watched = EXEC_ID in env
+        argv = watched(argv) if is_watched else argv
+        call = partial(self._daemon.execute, container.id, argv, env=env, user=user)
         starting = asyncio.ensure_future(_in_thread(call))
         try:
             started = await asyncio.shield(starting)
@@ -285,7 +304,8 @@ class DockerEnvironment(BaseEnvironment):
             await asyncio.wait({starting}, timeout=1)
             starting.add_done_callback(_let_go)
             raise
-        return DockerChannel(started, partial(self._exit_code, container, started.id))
+        ask = partial(self._exit_code, container, started.id)
+        return DockerChannel(started, ask, is_watched=is_watched)
 
     async def _exit_code(self, container: Container, exec_id: str) -> int | None:
         with suppress(EnvironmentUnavailableError):

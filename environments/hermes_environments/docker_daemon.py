@@ -15,6 +15,8 @@ from hermes_tui.core.errors import EnvironmentUnavailableError
 
 API_SECONDS = 60
 """A daemon that does not answer for so long is taken for dead."""
+MINIMUM_API = "1.24"
+"""For a client that is not asked anything."""
 STOP_SECONDS = 2
 PROGRESS_SECONDS = 0.5
 LABEL = "hermes"
@@ -75,18 +77,21 @@ class Daemon:
             self._client, self._machine = self._connected()
         return self._machine
 
-    def _connected(self) -> tuple[Any, Machine]:
+    def _client_for(self, version: str) -> Any:
+        """Where the docker command would go, unless a host is set."""
         import docker
 
+        if self._host:
+            return docker.DockerClient(self._host, version=version, timeout=API_SECONDS).api
+        return docker.from_env(version=version, timeout=API_SECONDS).api
+
+    def _connected(self) -> tuple[Any, Machine]:
         with _explained("be asked what it is"):
-            if self._host:
-                client: Any = docker.DockerClient(
-                    self._host, version="auto", timeout=API_SECONDS
-                ).api
-            else:
-                client = docker.from_env(version="auto", timeout=API_SECONDS).api
+            path = _socket_path(self._client_for(MINIMUM_API))
+            if path:
+                _knock(path)
+            client = self._client_for("auto")
             facts = client.info()
-        path = getattr(client.get_adapter(client.base_url), "socket_path", "")
         if client.base_url.startswith(("https://", "http+docker://ssh")):
             raise EnvironmentUnavailableError(
                 "Hermes talks to a Docker daemon over a socket or plain TCP only.",
@@ -148,7 +153,7 @@ class Daemon:
                 self._api.create_container_from_config(config, name)
         except EnvironmentUnavailableError as error:
             is_taken = isinstance(error.__cause__, APIError) and error.__cause__.status_code == 409
-            if not is_taken or not (other := self.find(name)):
+            if not is_taken or not (other := self._awaited(name)):
                 raise
             return self.start(other)
         created = self.find(name)
@@ -158,6 +163,14 @@ class Daemon:
         except BaseException:
             self.remove(name)
             raise
+
+    def _awaited(self, name: str) -> Container | None:
+        """One that is being made: its name is taken before it can be found."""
+        for pause in (0.02, 0.1, *[0.5] * 40):
+            if found := self.find(name):
+                return found
+            time.sleep(pause)
+        return None
 
     def start(self, container: Container) -> Container:
         """See that it runs."""
@@ -247,26 +260,48 @@ class Daemon:
         return Started(created["Id"], connection, received, stream)
 
     def exit_code(self, exec_id: str) -> int | None:
-        """Of a process that ended; None when it runs on, or nobody knows.
+        """Of a process whose output ended; None when it runs on, or nobody knows.
 
         Raises:
             ContainerDownError: the container it ran in is gone.
         """
         with _explained("be asked about a process"):
-            return self._api.exec_inspect(exec_id)["ExitCode"]
+            for pause in (0.01, 0.05, 0.2, 1.0):
+                facts = self._api.exec_inspect(exec_id)
+                if not facts["Running"]:
+                    break
+                time.sleep(pause)
+            return facts["ExitCode"]
+
+    def last_words(self, container_id: str) -> str:
+        """The last line a container printed that does not stay up."""
+        with suppress(EnvironmentUnavailableError), _explained("be asked for a log"):
+            printed: bytes = self._api.logs(container_id, tail=1)
+            return printed.decode(errors="replace").strip()
+        return ""
 
     def ran_out_of_memory(self, container_id: str, *, seconds: float) -> bool:
         """Whether the kernel killed something in the container within the last `seconds`."""
         now = time.time()
         with suppress(EnvironmentUnavailableError), _explained("be asked for events"):
-            return any(
-                self._api.events(
-                    since=now - seconds,
-                    until=now + 0.001,
-                    filters={"container": container_id, "event": "oom"},
-                )
+            events = self._api.events(
+                since=now - seconds,
+                until=now + 0.001,
+                filters={"container": container_id, "event": "oom"},
             )
+            return bool(list(events))
         return False
+
+
+def _socket_path(client: Any) -> str:
+    return getattr(client.get_adapter(client.base_url), "socket_path", "")
+
+
+def _knock(path: str) -> None:
+    """Fail as the daemon's socket does; docker-py would not close the connection then."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(API_SECONDS)
+        probe.connect(path)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import os
 import re
 import stat
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -39,6 +40,8 @@ HOST_FOLDERS = {
     "/var/lib/docker": "holds other containers' files",
     "/var/run": "holds the sockets the machine is controlled by",
 }
+WHOLLY = ("/proc", "/sys", "/dev", "/var/lib/docker", "/var/lib/containerd")
+"""Refused with all that is below them."""
 SOCKETS = ("docker.sock", "podman.sock", "containerd.sock", "crio.sock", "buildkitd.sock")
 SOCKET_REASON = "is the daemon's socket: whoever has it is root on the machine"
 
@@ -126,7 +129,7 @@ def _doors(host: Mapping[str, Any], sockets: Sequence[str]) -> Iterator[tuple[st
 
 
 def _device_reason(path: str) -> str:
-    real = os.path.realpath(path)
+    real = _real(path)
     if real in MEMORY_DEVICES:
         return "it is the machine's memory"
     try:
@@ -139,22 +142,28 @@ def _device_reason(path: str) -> str:
 def _source_reason(source: str, sockets: Sequence[str]) -> str:
     if not source.startswith("/"):
         return ""  # a volume
-    for path in {os.path.normpath(source).replace("//", "/"), os.path.realpath(source)}:
+    for path in {os.path.normpath(source).replace("//", "/"), _real(source)}:
         if path in HOST_FOLDERS:
             return HOST_FOLDERS[path]
         if PurePosixPath(path).name in SOCKETS:
             return SOCKET_REASON
-        if path.startswith(("/proc/", "/sys/", "/dev/")) and not path.startswith("/dev/shm/"):  # noqa: S108
-            return HOST_FOLDERS[path[: path.index("/", 1)]]
+        for folder in WHOLLY:
+            if path.startswith(f"{folder}/") and not path.startswith("/dev/shm/"):  # noqa: S108
+                return HOST_FOLDERS[folder]
         if any(_holds(path, socket) for socket in sockets):
             return "holds the daemon's socket"
     return ""
 
 
 def _holds(path: str, socket: str) -> bool:
-    return any(
-        PurePosixPath(place).is_relative_to(path) for place in {socket, os.path.realpath(socket)}
-    )
+    return any(PurePosixPath(place).is_relative_to(path) for place in {socket, _real(socket)})
+
+
+def _real(path: str) -> str:
+    """Where links lead; some of /proc may not be followed."""
+    with suppress(OSError):
+        return os.path.realpath(path)
+    return path
 
 
 def _refusal(what: str, reason: str, environment: str) -> ConfigError:

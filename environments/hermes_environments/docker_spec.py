@@ -14,9 +14,10 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
-from hermes_environments.docker_flags import Scalar, absolute, apply_flags, size, split
+from hermes_environments.docker_flags import Scalar, absolute, apply_flags, split
 from hermes_environments.docker_refusals import MOUNT, allowed, check_config
 from hermes_environments.options import read_options
+from hermes_environments.sizes import mebibytes
 from hermes_tui.core.errors import ConfigError
 
 DEFAULT_IMAGE = "python:3.12-slim-bookworm"
@@ -39,7 +40,7 @@ class DockerOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """The folder inside where commands start; made if it is not there."""
     mounts: list[str] = []
     """`FOLDER:/inside`, with `:ro` to be read only; a plain name for FOLDER is a volume."""
-    env: dict[str, Scalar] = {}
+    env: dict[Annotated[str, Meta(pattern="^[A-Za-z_][A-Za-z0-9_]*$")], Scalar] = {}
     """Variables for the commands; not visible in `docker inspect`."""
     user: Scalar = ""
     """Name or `uid:gid`; by default the person's own when a folder is mounted."""
@@ -48,7 +49,7 @@ class DockerOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     read_only: bool = False
     """Nothing can be written but mounts, tmpfs, the working and the home folder."""
     memory: Scalar = ""
-    """Most memory, e.g. `2g`; what needs more is killed."""
+    """Most memory, e.g. `2g`, or a number of MiB; what needs more is killed."""
     cpus: Annotated[float, Meta(ge=0)] = 0
     """How many processors' worth of time; 0 is no limit."""
     pids: Annotated[int, Meta(ge=16)] = 512
@@ -100,7 +101,7 @@ def container_config(
     Raises:
         ConfigError: a flag or size is not understood, or the result is refused.
     """
-    memory = size(options.memory) if options.memory else 0
+    memory = mebibytes(str(options.memory)) * 2**20 if options.memory else 0
     tmpfs = dict(split(entry, ":", "tmpfs") for entry in options.tmpfs)
     host: dict[str, Any] = {
         "Init": True,

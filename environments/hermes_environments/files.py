@@ -3,7 +3,7 @@
 from hermes_environments.worker import shell_path
 from hermes_tui.core.errors import ToolError
 
-MISSING, IS_FOLDER, DENIED, NOT_REGULAR = 3, 4, 5, 6
+MISSING, IS_FOLDER, DENIED, NOT_REGULAR, FULL = 3, 4, 5, 6, 7
 """Exit codes of the scripts."""
 
 _READ = b"""p=%b
@@ -16,7 +16,8 @@ _READ = b"""p=%b
 
 # Links are followed by hand: busybox's `readlink -f` wants the target to be there.
 # The mode of a new file follows the umask, as it does for every other program.
-_WRITE = b"""p=%b
+_WRITE = b"""failed() { case $1 in *'No space'*|*'quota exceeded'*) exit 7 ;; esac; exit 5; }
+p=%b
 n=0
 while [ -L "$p" ]; do
   n=$((n + 1)); [ "$n" -le 40 ] || exit 5
@@ -26,10 +27,10 @@ done
 [ -d "$p" ] && exit 4
 if [ -e "$p" ] && [ ! -f "$p" ]; then exit 6; fi
 d=$(dirname -- "$p"; printf x); d=${d%%??}
-mkdir -p -- "$d" || exit 5
-t=$(mktemp "$d/.hermes-XXXXXX") || exit 5
+e=$(LC_ALL=C mkdir -p -- "$d" 2>&1) || failed "$e"
+t=$(LC_ALL=C mktemp "$d/.hermes-XXXXXX" 2>&1) || failed "$t"
 trap 'rm -f -- "$t"' EXIT
-cat >"$t" || exit 5
+e=$(LC_ALL=C cat 2>&1 >"$t") || failed "$e"
 if [ -f "$p" ]; then m=$(stat -c %%a -- "$p"); else m=$(printf %%o $((0666 & ~$(umask)))); fi
 chmod "$m" "$t" && { sync "$t" 2>/dev/null || sync; } && mv -f -- "$t" "$p" || exit 5
 """
@@ -61,8 +62,12 @@ _FAILURES = {
         "{path!r} is a device, pipe or socket, not a regular file.",
         "Use a command in the terminal instead.",
     ),
+    FULL: (
+        "{path!r} could not be {verb}: the disk it is on is full.",
+        "Make room by removing what is not needed.",
+    ),
     DENIED: (
         "{path!r} may not be {verb}.",
-        "Check the permissions of the file and its folder, and the free space.",
+        "Check the permissions of the file and its folder.",
     ),
 }

@@ -15,6 +15,8 @@ _FAILURES = {
     errno.ENOTDIR: files.MISSING,
     errno.EISDIR: files.IS_FOLDER,
     errno.ENXIO: files.NOT_REGULAR,
+    errno.ENOSPC: files.FULL,
+    errno.EDQUOT: files.FULL,
 }
 
 

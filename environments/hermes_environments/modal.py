@@ -1,5 +1,6 @@
 """Commands in a sandbox at Modal: found by name, paid for while something runs in it."""
 
+import asyncio
 import hashlib
 import os
 import re
@@ -10,7 +11,7 @@ from typing import Any
 
 import anyio
 
-from hermes_environments import jobs
+from hermes_environments import jobs, modal_account
 from hermes_environments.base import FRIENDLY, BaseEnvironment
 from hermes_environments.capture import make_private
 from hermes_environments.channel import Capabilities, Channel
@@ -21,14 +22,16 @@ from hermes_environments.modal_account import (
     Asleep,
     Memory,
     ModalOptions,
+    ask,
     explained,
     load_sdk,
 )
 from hermes_environments.modal_channel import ModalChannel
 from hermes_environments.options import read_options
-from hermes_tui.core.environment import Attendant, Job, NoAttendant
+from hermes_tui.core.environment import Attendant, CommandResult, Job, NoAttendant
 from hermes_tui.core.errors import ConfigError, EnvironmentUnavailableError
 
+KILLED = 137
 LIMITS = frozenset({"cpus", "memory", "network"})
 
 # A process without anybody connected: while it runs, Modal does not take the sandbox for idle.
@@ -47,7 +50,10 @@ class ModalEnvironment(BaseEnvironment):
     `idle_seconds`; the next command wakes it with its files.
     """
 
-    capabilities = Capabilities(prewarm=False, durable=True, hibernate=True, limits=LIMITS)
+    # The SDK takes 64 MiB of output before it holds a command back.
+    capabilities = Capabilities(
+        backpressure=False, prewarm=False, durable=True, hibernate=True, limits=LIMITS
+    )
 
     def __init__(
         self,
@@ -87,6 +93,7 @@ class ModalEnvironment(BaseEnvironment):
         self._client: Any = None
         self._sandbox: Any = None
         self._waking = anyio.Lock()
+        self._endings: set[asyncio.Future[None]] = set()
 
     async def channel(self, argv: Sequence[str], *, env: Mapping[str, str]) -> Channel:
         sandbox = self._sandbox
@@ -126,7 +133,7 @@ class ModalEnvironment(BaseEnvironment):
         try:
             if (sandbox := await self._find()) is not None:
                 await self._hibernate(sandbox)
-                await sandbox.detach.aio()
+                await ask(sandbox.detach.aio())
         finally:
             await self._disconnect()
 
@@ -136,7 +143,7 @@ class ModalEnvironment(BaseEnvironment):
         try:
             if (sandbox := await self._find()) is not None:
                 with explained(self._sdk, "end the sandbox"):
-                    await sandbox.terminate.aio()
+                    await ask(sandbox.terminate.aio())
             await anyio.to_thread.run_sync(shutil.rmtree, self._home, True)
         finally:
             await self._disconnect()
@@ -161,6 +168,10 @@ class ModalEnvironment(BaseEnvironment):
         finally:
             await self._let_go()
 
+    async def _remark(self, result: CommandResult) -> str:
+        has_ended = result.exit_code in {None, KILLED} and not await self._runs(self._sandbox)
+        return f"The sandbox of {self.name} ended while the command ran." if has_ended else ""
+
     async def _is_busy(self) -> bool:
         """Whether a background job runs; what has ended already is not woken for that."""
         return await self._runs(self._sandbox) and await jobs.any_runs(self)
@@ -169,45 +180,64 @@ class ModalEnvironment(BaseEnvironment):
         if self._client is not None:
             return
         self._sdk = await load_sdk()
-        with explained(self._sdk, "be used"):
+        with explained(self._sdk, "be used", within=modal_account.ANSWER_SECONDS):
             if self._options.token_id:
-                self._client = await self._sdk.Client.from_credentials.aio(
-                    self._options.token_id, self._options.token_secret
+                self._client = await ask(
+                    self._sdk.Client.from_credentials.aio(
+                        self._options.token_id, self._options.token_secret
+                    )
                 )
             else:
-                self._client = await self._sdk.Client.from_env.aio()
+                self._client = await ask(self._sdk.Client.from_env.aio())
 
     async def _disconnect(self) -> None:
         client, self._client = self._client, None
         # The one from the environment is shared with whoever else uses it.
         if client is not None and self._options.token_id:
-            await client.close.aio()
+            await ask(client.close.aio())
 
     async def _let_go(self) -> None:
         self._users.release()
         sandbox, self._sandbox = self._sandbox, None
         if sandbox is not None:
-            await sandbox.detach.aio()
+            await ask(sandbox.detach.aio())
         await self._disconnect()
 
     async def _exec(self, sandbox: Any, argv: Sequence[str], env: Mapping[str, str]) -> Any:
         ignored = self._sdk.stream_type.StreamType.DEVNULL
-        return await sandbox.exec.aio(*argv, text=False, stderr=ignored, env=dict(env))
+        starting = asyncio.ensure_future(
+            sandbox.exec.aio(*argv, text=False, stderr=ignored, env=dict(env))
+        )
+        try:
+            await asyncio.wait({starting})
+        except asyncio.CancelledError:
+            # It may start all the same, and would wait for its input for ever, paid for.
+            starting.add_done_callback(self._end_of_input)
+            raise
+        return starting.result()
+
+    def _end_of_input(self, starting: asyncio.Future[Any]) -> None:
+        if not starting.cancelled() and starting.exception() is None:
+            channel = ModalChannel(self._sdk, starting.result())
+            self._endings.add(ending := asyncio.ensure_future(channel.send_eof()))
+            ending.add_done_callback(self._endings.discard)
 
     async def _find(self) -> Any:
         """The running sandbox, or None."""
-        with explained(self._sdk, "look for the sandbox"):
+        with explained(self._sdk, "look for the sandbox", within=modal_account.ANSWER_SECONDS):
             try:
-                sandbox = await self._sdk.Sandbox.from_name.aio(
-                    self._options.app, self._key, client=self._client
+                sandbox = await ask(
+                    self._sdk.Sandbox.from_name.aio(
+                        self._options.app, self._key, client=self._client
+                    )
                 )
             except self._sdk.exception.NotFoundError:
                 return None
             return sandbox if await self._runs(sandbox) else None
 
     async def _runs(self, sandbox: Any) -> bool:
-        with explained(self._sdk, "look for the sandbox"):
-            return await sandbox.poll.aio() is None
+        with explained(self._sdk, "look for the sandbox", within=modal_account.ANSWER_SECONDS):
+            return await ask(sandbox.poll.aio()) is None
 
     async def _revive(self, gone: Any) -> Any:
         """The sandbox that takes the place of one Modal has ended."""
@@ -230,8 +260,9 @@ class ModalEnvironment(BaseEnvironment):
             if image is not None:
                 try:
                     return await self._create(image, asleep)
-                except self._sdk.exception.NotFoundError:
-                    continue
+                except EnvironmentUnavailableError as error:
+                    if not isinstance(error.__cause__, self._sdk.exception.NotFoundError):
+                        raise
         self.tell(
             f"Modal has no files of {self.name} any more: its sandbox was created anew, and what"
             " was installed or written is lost."
@@ -242,18 +273,21 @@ class ModalEnvironment(BaseEnvironment):
         await self._attendant.progress(f"starting a Modal sandbox for {self.name}")
         sdk = self._sdk
         with explained(sdk, "start a sandbox"):
-            app = await sdk.App.lookup.aio(
-                self._options.app, create_if_missing=True, client=self._client
+            app = await ask(
+                sdk.App.lookup.aio(self._options.app, create_if_missing=True, client=self._client)
             )
-            sandbox = await sdk.Sandbox.create.aio(
-                "sleep", "infinity",
-                app=app, client=self._client, image=image, name=self._key,
-                tags={"hermes": "environment", "machine": os.uname().nodename},
+            arguments = {
+                "app": app,
+                "client": self._client,
+                "image": image,
+                "name": self._key,
+                "tags": {"hermes": "environment", "machine": os.uname().nodename},
                 **self._creation,
-            )  # fmt: skip
+            }
+            sandbox = await ask(sdk.Sandbox.create.aio("sleep", "infinity", **arguments))
             self._memory.save(Asleep(asleep.image_id, sandbox.object_id))
             making = await self._exec(sandbox, ["mkdir", "-p", self._options.workdir], {})
-            if await making.wait.aio():
+            if await ask(making.wait.aio()):
                 raise EnvironmentUnavailableError(
                     f"The folder {self._options.workdir!r} cannot be made in {self.name}.",
                     hint="Choose another `workdir`.",
@@ -274,10 +308,10 @@ class ModalEnvironment(BaseEnvironment):
         if not sandbox_id:
             return None
         try:
-            sandbox = await self._sdk.Sandbox.from_id.aio(sandbox_id, client=self._client)
+            sandbox = await ask(self._sdk.Sandbox.from_id.aio(sandbox_id, client=self._client))
             # The only way there is to it, in 1.6.
             snapshot = sandbox._experimental_get_exit_snapshot  # noqa: SLF001
-            return await snapshot.aio(timeout=SNAPSHOT_SECONDS)
+            return await ask(snapshot.aio(timeout=SNAPSHOT_SECONDS))
         except (self._sdk.exception.AuthError, self._sdk.exception.ConnectionError):
             raise
         except self._sdk.exception.Error:
@@ -287,6 +321,8 @@ class ModalEnvironment(BaseEnvironment):
         """Keep the files and stop paying; on failure Modal does the same after `idle_seconds`."""
         with explained(self._sdk, "put the sandbox to sleep"):
             if await self._runs(sandbox):
-                image = await sandbox.snapshot_filesystem.aio(SNAPSHOT_SECONDS, ttl=SNAPSHOT_TTL)
+                image = await ask(
+                    sandbox.snapshot_filesystem.aio(SNAPSHOT_SECONDS, ttl=SNAPSHOT_TTL)
+                )
                 self._memory.save(Asleep(image_id=image.object_id))
-                await sandbox.terminate.aio()
+                await ask(sandbox.terminate.aio())

@@ -1,12 +1,14 @@
 """What may be set for Modal, and the SDK: loaded late, its errors told in a sentence."""
 
+import asyncio
 import json
 import logging
-from collections.abc import Generator
+from collections.abc import Awaitable, Generator
 from contextlib import contextmanager, suppress
 from importlib import import_module
+from math import inf
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import anyio
 from msgspec import Meta, Struct
@@ -15,7 +17,10 @@ from hermes_environments.capture import make_private
 from hermes_environments.sizes import mebibytes
 from hermes_tui.core.errors import EnvironmentUnavailableError
 
+T = TypeVar("T")
+
 APP = "hermes"
+ANSWER_SECONDS = 30.0
 SNAPSHOT_SECONDS = 55
 SNAPSHOT_TTL = 30 * 86_400
 LIFETIME = 86_400
@@ -118,11 +123,38 @@ async def load_sdk() -> Any:
     return sdk
 
 
-@contextmanager
-def explained(sdk: Any, doing: str) -> Generator[None, None, None]:
-    """Tell the SDK's errors: `Modal could not {doing}: …`."""
+async def ask(call: Awaitable[T]) -> T:
+    """The result of one of the SDK's calls; to be used for each of them.
+
+    Cancelled more than once, as an anyio scope does, the SDK never comes back: so the call is
+    a task of its own, cancelled once and not waited for.
+    """
+    task = asyncio.ensure_future(call)
     try:
-        yield
+        await asyncio.wait({task})
+    except asyncio.CancelledError:
+        task.cancel()
+        task.add_done_callback(_look_at)
+        raise
+    return task.result()
+
+
+def _look_at(task: asyncio.Future[Any]) -> None:
+    """Nobody else will."""
+    if not task.cancelled():
+        task.exception()
+
+
+@contextmanager
+def explained(sdk: Any, doing: str, *, within: float = inf) -> Generator[None, None, None]:
+    """Tell the SDK's errors: `Modal could not {doing}: …`; it retries for minutes by itself."""
+    try:
+        with anyio.fail_after(within):
+            yield
+    except TimeoutError as error:
+        raise EnvironmentUnavailableError(
+            f"Modal could not be reached within {within:.0f} s.", hint="Check the network."
+        ) from error
     except sdk.exception.AuthError as error:
         raise EnvironmentUnavailableError(
             f"Modal did not accept the token: {_reason(error)}.",

@@ -5,6 +5,7 @@ from contextlib import suppress
 from typing import Any
 
 from hermes_environments.channel import ChannelLostError
+from hermes_environments.modal_account import ask
 
 CHUNK = 1024 * 1024
 """Bytes sent at once; the SDK holds 16 MiB at most."""
@@ -44,7 +45,7 @@ class ModalChannel:
         for at in range(0, len(data), CHUNK):
             try:
                 self._process.stdin.write(data[at : at + CHUNK])
-                await self._process.stdin.drain.aio()
+                await ask(self._process.stdin.drain.aio())
             except (lost.ConnectionError, lost.ServiceError, OSError) as error:
                 raise ChannelLostError(f"The connection to Modal was lost: {error}.") from error
             except lost.Error:
@@ -53,7 +54,7 @@ class ModalChannel:
     async def send_eof(self) -> None:
         with suppress(self._sdk.exception.Error, OSError):
             self._process.stdin.write_eof()
-            await self._process.stdin.drain.aio()
+            await ask(self._process.stdin.drain.aio())
 
     async def exit_code(self) -> int | None:
         with suppress(self._sdk.exception.Error, OSError):
@@ -71,7 +72,7 @@ class ModalChannel:
                 await asyncio.wait({task})
         # An open stream keeps the sandbox awake.
         with suppress(self._sdk.exception.Error, OSError):
-            await self._process.stdout.aclose()
+            await ask(self._process.stdout.aclose())
 
     async def _read(self) -> bytes:
         return await anext(self._process.stdout, b"")

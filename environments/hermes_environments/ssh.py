@@ -33,6 +33,9 @@ HEALTH_SECONDS = 3.0
 
 T = TypeVar("T")
 
+# What comes on stderr is mixed into the output, because of `ssh_channel._start`.
+_QUIETLY = 'exec "$@" 2>/dev/null'
+
 # Login files may print as well, so what is ours begins with a byte they hardly will.
 _PROBE = r"""
 w=$1; case $w in "~" | "~/"*) w=$HOME${w#"~"} ;; esac
@@ -92,6 +95,7 @@ class SshEnvironment(BaseEnvironment):
         except BaseException:
             await self._close()
             raise
+        self._prewarm()
 
     async def _close(self) -> None:
         if self._sudo is not None:
@@ -117,8 +121,9 @@ class SshEnvironment(BaseEnvironment):
             await self._listen_for_sudo()
         # The login shell may be any: `exec` and quoted words are what all of them know.
         assignments = [f"{name}={value}" for name, value in env.items()]
-        command = "exec " + shlex.join(["env", *assignments, *argv] if env else argv)
-        for _ in range(CONNECTIONS + 1):
+        words = ["sh", "-c", _QUIETLY, "sh", *(["env", *assignments] if env else []), *argv]
+        command = "exec " + shlex.join(words)
+        for _ in range(2 * CONNECTIONS):
             connection = await self._connection(reserved=RESERVED if EXEC_ID in env else 0)
             channel = await connection.start(command)
             if channel is not None:
@@ -249,8 +254,7 @@ class SshEnvironment(BaseEnvironment):
                     connection.used = 1
                     return connection
                 self._freed = freed = anyio.Event()
-                if any(connection.let_go() for connection in alive):
-                    continue
+                any(connection.let_go() for connection in alive)
             await freed.wait()
 
     async def _dial(self) -> "Link":

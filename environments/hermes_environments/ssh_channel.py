@@ -28,6 +28,8 @@ IDLE_SECONDS = 15.0
 """Between two questions while nobody waits for the server."""
 TURNS = 2
 """A server that read the last output in one turn sends it in the next, after other answers."""
+REFUSED_PAUSES = (0.05, 0.1, 0.2, 0.4)
+"""Seconds between attempts to start the only process of a connection."""
 OPEN_FAILED = 2
 """The reason sshd gives when there are too many sessions."""
 DISCARD_PAUSE = 0.1
@@ -50,6 +52,7 @@ class Connection:
         self.limit = CHANNELS
         self._on_freed = on_freed
         self._waiting = 0
+        self._pauses = iter(REFUSED_PAUSES)
         self._channels: dict[SshChannel, None] = {}
         self._pulse = asyncio.create_task(self._watch())
 
@@ -100,7 +103,7 @@ class Connection:
     def let_go(self) -> bool:
         """Give up the oldest channel that only background children still hold, if there is one."""
         for channel in self._channels:
-            if channel.is_closed:
+            if channel.is_closed and not channel.is_released:
                 channel.abandon()
                 return True
         return False
@@ -123,12 +126,20 @@ class Connection:
     async def _begin(
         self, work: Callable[..., T], *arguments: object, undo: Callable[[T], object]
     ) -> T | None:
+        was_alone = self.used == 1
         try:
             with self.awaited():
-                return await in_thread(work, self.link, *arguments, undo=undo)
+                begun = await in_thread(work, self.link, *arguments, undo=undo)
         except paramiko.ChannelException:
             self.release()
-            self.limit = min(self.limit, self.used)
+            self.limit = max(1, min(self.limit, self.used))
+            if was_alone:
+                # The server may count one that has just ended.
+                pause = next(self._pauses, None)
+                if pause is None:
+                    self.limit = 0
+                else:
+                    await asyncio.sleep(pause)
         except (paramiko.SSHException, EOFError, OSError) as error:
             self.release()
             if self.link.is_active():
@@ -136,6 +147,9 @@ class Connection:
         except BaseException:
             self.release()
             raise
+        else:
+            self._pauses = iter(REFUSED_PAUSES)
+            return begun
         return None
 
     async def _watch(self) -> None:
@@ -164,9 +178,10 @@ class SshChannel:
         self._connection = connection
         self._fd = raw.fileno()
         self._waiters: set[asyncio.Future[None]] = set()
-        self._is_released = False
         self.is_closed = False
         """Nobody reads any more; what is still printed is discarded."""
+        self.is_released = False
+        """Not even that."""
         connection.link.wakers[raw.chanid] = self._on_event
 
     async def recv(self) -> bytes:
@@ -216,14 +231,18 @@ class SshChannel:
 
     def abandon(self) -> None:
         """Let go of the pipe as well; whoever still writes to it gets SIGPIPE."""
-        if self._is_released:
+        if self.is_released:
             return
-        self._is_released = self.is_closed = True
+        self.is_released = self.is_closed = True
         self._loop.remove_reader(self._fd)
-        self._connection.link.wakers.pop(self._raw.chanid, None)
+        link = self._connection.link
+        link.wakers.pop(self._raw.chanid, None)
+        # The server counts the session until it has closed it as well.
+        link.closers[self._raw.chanid] = self._on_gone
+        if self._raw.closed and link.closers.pop(self._raw.chanid, None):
+            self._connection.release(self)
         self._raw.close()
         self._settle()
-        self._connection.release(self)
 
     async def _is_exhausted(self) -> bool:
         """Whether all that an ended process printed is here; its children hold the pipe."""
@@ -246,7 +265,7 @@ class SshChannel:
 
     def _discard(self) -> None:
         """Read on for children in the background, slowly if they print without end."""
-        if self._is_released:
+        if self.is_released:
             return
         self._loop.remove_reader(self._fd)
         try:
@@ -272,6 +291,10 @@ class SshChannel:
             self._waiters.discard(happened)
             if reads and not self.is_closed:
                 self._loop.remove_reader(self._fd)
+
+    def _on_gone(self) -> None:
+        with suppress(RuntimeError):  # the loop is closed
+            self._loop.call_soon_threadsafe(self._connection.release, self)
 
     def _on_event(self) -> None:
         with suppress(RuntimeError):  # the loop is closed

@@ -19,7 +19,7 @@ PIECE = 32_768
 LINKS = 40
 """As many as Linux follows."""
 
-_FAILURES = {errno.ENOENT: files.MISSING, errno.EACCES: files.DENIED}
+_FAILURES = {errno.ENOENT: files.MISSING, errno.ENOSPC: files.FULL}
 
 
 class UnsupportedError(Exception):
@@ -107,8 +107,7 @@ class Files:
         name = f".hermes-{secrets.token_hex(6)}".encode()
         temporary = posixpath.join(posixpath.dirname(target), name)
         try:
-            # Checks the size afterwards, so a full disk is noticed; the mode follows the umask.
-            self._client.putfo(io.BytesIO(data), temporary, confirm=True)
+            self._put(data, temporary)
             if mode is not None:
                 self._client.chmod(temporary, stat.S_IMODE(mode))
             try:
@@ -120,6 +119,16 @@ class Files:
         except BaseException:
             with suppress(OSError, EOFError, paramiko.SSHException):
                 self._client.remove(temporary)
+            raise
+
+    def _put(self, data: bytes, path: bytes) -> None:
+        """Write a new file, whose mode follows the umask."""
+        try:
+            self._client.putfo(io.BytesIO(data), path, confirm=True)
+        except OSError as error:
+            # The protocol knows no better word for a full disk than failure.
+            if error.errno is None and self.is_open and self._mode(path) is not None:
+                raise OSError(errno.ENOSPC, "No space left") from error
             raise
 
     def _check_regular(self, path: str, mode: int | None, *, verb: str) -> None:

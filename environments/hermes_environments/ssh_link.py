@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
 from queue import Queue
 from typing import Any, ClassVar, TypeVar, cast
 
@@ -25,6 +24,9 @@ from paramiko.packet import Packetizer
 
 AT_ONCE = 8_192
 """Bytes a socket that can be written to at all takes without waiting."""
+
+HUNG_UP: int = getattr(select, "POLLRDHUP", 0)
+"""Only Linux tells before somebody reads."""
 
 T = TypeVar("T")
 Handler = Callable[[paramiko.Channel, paramiko.Message], object]
@@ -55,6 +57,13 @@ def _and_wake(handler: Handler) -> Handler:
     return handle
 
 
+def _on_close(channel: paramiko.Channel, message: paramiko.Message) -> None:
+    _HANDLERS[MSG_CHANNEL_CLOSE](channel, message)
+    link = channel.get_transport()
+    if isinstance(link, Link) and (tell := link.closers.pop(channel.chanid, None)):
+        tell()
+
+
 def _on_request(channel: paramiko.Channel, message: paramiko.Message) -> None:
     """Note the signal that ended a process, which paramiko does not (RFC 4254, 6.10)."""
     name = message.get_text()
@@ -82,19 +91,21 @@ class Link(paramiko.Transport):
     paramiko sends in the caller's thread and waits there while the network is stuck or
     keys are exchanged. Here a thread of the link's own sends then; what waits to be sent is
     bounded by the channels' windows. `wakers` are called, in paramiko's thread, when a
-    channel's process ended, it was closed, more may be sent, or the server answered.
+    channel's process ended, it was closed, more may be sent, or the server answered;
+    `closers` once the server has closed it as well.
     """
 
     _channel_handler_table: ClassVar[dict[int, Handler]] = {
         **_HANDLERS,
         MSG_CHANNEL_REQUEST: _and_wake(_on_request),
         MSG_CHANNEL_WINDOW_ADJUST: _and_wake(_HANDLERS[MSG_CHANNEL_WINDOW_ADJUST]),
-        MSG_CHANNEL_CLOSE: _and_wake(_HANDLERS[MSG_CHANNEL_CLOSE]),
+        MSG_CHANNEL_CLOSE: _and_wake(_on_close),
     }
 
     def __init__(self, sock: socket.socket | paramiko.Channel, via: "Link | None") -> None:
         super().__init__(sock, packetizer_class=Pulse)
         self.wakers: dict[int, Callable[[], None]] = {}
+        self.closers: dict[int, Callable[[], None]] = {}
         self._via = via
         self._outbox: Queue[paramiko.Message | None] = Queue()
         self._sending = threading.Lock()
@@ -156,16 +167,22 @@ class Link(paramiko.Transport):
         if not self._sending.acquire(blocking=False):
             return False
         try:
-            if (
-                not self._outbox.unfinished_tasks
-                and self.clear_to_send.is_set()
-                and _is_writable(sock)
-            ):
-                self._send_now(message)
-                return True
+            is_free = not self._outbox.unfinished_tasks and self.clear_to_send.is_set()
+            return is_free and self._send_into(sock, message)
         finally:
             self._sending.release()
-        return False
+
+    def _send_into(self, sock: socket.socket, message: paramiko.Message) -> bool:
+        try:
+            if not _takes_bytes(sock):
+                return False
+            self._send_now(message)
+        except (paramiko.SSHException, OSError, EOFError, ValueError):
+            super().close()
+            # Whoever sends data learns that surely not all of it arrived.
+            if message.asbytes().startswith(cMSG_CHANNEL_DATA):
+                raise
+        return True
 
     def _write(self) -> None:
         while (message := self._outbox.get()) is not None:
@@ -180,23 +197,50 @@ class Link(paramiko.Transport):
         super()._send_user_message(message)  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
 
 
-def _is_writable(sock: socket.socket) -> bool:
-    try:
-        return bool(select.select([], [sock], [], 0)[1])
-    except (OSError, ValueError):  # it is closed, or its number is too large for select
-        return False
+def _takes_bytes(sock: socket.socket) -> bool:
+    """Whether sending would not block; raises OSError when the other side is gone."""
+    poll = select.poll()
+    poll.register(sock, select.POLLOUT | HUNG_UP)
+    events = sum(found for _, found in poll.poll(0))
+    if events & (HUNG_UP | select.POLLHUP | select.POLLERR | select.POLLNVAL):
+        raise ConnectionResetError
+    return bool(events & select.POLLOUT)
 
 
 async def in_thread(
     work: Callable[..., T], *arguments: Any, undo: Callable[[T], object] | None = None
 ) -> T:
-    """Do what blocks; when this is cancelled, what it comes to later is undone."""
-    future = asyncio.get_running_loop().run_in_executor(None, partial(work, *arguments))
+    """Do what blocks; when this is cancelled, what it comes to later is undone.
+
+    The thread is one that nobody waits for when Hermes ends: it may be stuck in the network.
+    """
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[T] = loop.create_future()
+
+    def settle(result: T | None, error: BaseException | None) -> None:
+        if error is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(cast("T", result))
+
+    def run() -> None:
+        result: T | None = None
+        error: BaseException | None = None
+        try:
+            result = work(*arguments)
+        except BaseException as problem:  # noqa: BLE001 - it is the waiting task's
+            error = problem
+        try:
+            loop.call_soon_threadsafe(settle, result, error)
+        except RuntimeError:  # the loop is closed
+            if error is None and undo is not None:
+                undo(cast("T", result))
 
     def drop(future: asyncio.Future[T]) -> None:
-        if not future.cancelled() and future.exception() is None and undo is not None:
+        if future.exception() is None and undo is not None:
             undo(future.result())
 
+    threading.Thread(target=run, name="hermes-ssh", daemon=True).start()
     try:
         return await asyncio.shield(future)
     except asyncio.CancelledError:

@@ -92,7 +92,7 @@ class Credentials:
         if path in self._keys:
             return self._keys[path]
         passphrase: bytes | None = None
-        for _ in range(TRIES + 1):
+        for number in range(TRIES + 1):
             try:
                 key = await in_thread(_load_key, path, passphrase)
             except TypeError:  # it is encrypted
@@ -104,7 +104,9 @@ class Credentials:
             else:
                 self._keys[path] = key
                 return key
-            again = "That was not right. " if passphrase is not None else ""
+            if number == TRIES:
+                break
+            again = "That was not right. " if number else ""
             answer = await self._ask(f"{again}Passphrase of the key {path}:")
             if answer is None:
                 tried.append(f"{path.name} (needs its passphrase)")

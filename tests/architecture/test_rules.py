@@ -31,8 +31,9 @@ HEAVY = (
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_no_file_is_longer_than_500_lines(path: Path) -> None:
-    assert len(path.read_text("utf-8").splitlines()) <= 500
+def test_no_file_is_too_long(path: Path) -> None:
+    limit = 800 if "tests" in path.relative_to(ROOT).parts else 500
+    assert len(path.read_text("utf-8").splitlines()) <= limit
 
 
 def loaded_by(*arguments: str) -> set[str]:

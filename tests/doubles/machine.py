@@ -69,51 +69,62 @@ class Machine:
                 if mark in (folder / "environ").read_bytes().split(b"\0"):
                     os.kill(int(folder.name), signal.SIGKILL)
 
-    async def start(
-        self,
-        key: str,
-        argv: Sequence[str],
-        env: Mapping[str, str],
-        *,
-        cwd: str | None = None,
-        stdio: int = subprocess.PIPE,
-    ) -> "Process":
-        """Start a process, known as `key`; `stdio` is a terminal's, where it has one."""
+    def environment(self, env: Mapping[str, str]) -> dict[str, str]:
+        """What a process in it sees."""
         own = {
             "PATH": os.environ.get("PATH", os.defpath),
             "HOME": str(self.disk / "home"),
             "LANG": "C.UTF-8",
             MARK: self.id,
         }
-        child = await asyncio.create_subprocess_exec(
-            *argv,
-            stdin=stdio,
-            stdout=stdio,
-            stderr=subprocess.DEVNULL if stdio == subprocess.PIPE else stdio,
+        return {**own, **env}
+
+    async def start(
+        self, key: str, argv: Sequence[str], env: Mapping[str, str], *, cwd: str | None = None
+    ) -> "Process":
+        """Start a process, known as `key`, on pipes."""
+        child = subprocess.Popen(
+            argv,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            bufsize=0,
             cwd=cwd or self.disk / "home",
-            env={**own, **env},
+            env=self.environment(env),
             start_new_session=True,
-            limit=CHUNK,
         )
         self.processes[key] = process = Process(child)
+        await process.begin()
         return process
 
 
 class Process:
     """One process; what it prints is held until somebody reads it, and a little longer."""
 
-    def __init__(self, child: asyncio.subprocess.Process) -> None:
-        self.child = child
+    def __init__(self, child: "subprocess.Popen[bytes]") -> None:
         self.code: int | None = None
         self.readers = 0
+        self._child = child
         self._base = 0
         self._held = bytearray()
         self._read_to = 0
         self._is_at_end = child.stdout is None
         self._changed = asyncio.Condition()
         self._tasks = [asyncio.create_task(self._reap())]
-        if child.stdout is not None:
-            self._tasks.append(asyncio.create_task(self._pump(child.stdout)))
+
+    async def begin(self) -> None:
+        loop = asyncio.get_running_loop()
+        if self._child.stdout is not None:
+            stdout = asyncio.StreamReader(limit=CHUNK)
+            self._output, _ = await loop.connect_read_pipe(
+                lambda: asyncio.StreamReaderProtocol(stdout), self._child.stdout
+            )
+            self._tasks.append(asyncio.create_task(self._pump(stdout)))
+        if self._child.stdin is not None:
+            transport, protocol = await loop.connect_write_pipe(
+                asyncio.streams.FlowControlMixin, self._child.stdin
+            )
+            self._stdin = asyncio.StreamWriter(transport, protocol, None, loop)
 
     async def wait(self) -> int:
         async with self._changed:
@@ -122,12 +133,11 @@ class Process:
         return self.code
 
     async def write(self, data: bytes, *, eof: bool) -> None:
-        assert self.child.stdin is not None
         with contextlib.suppress(ConnectionError):
-            self.child.stdin.write(data)
-            await self.child.stdin.drain()
+            self._stdin.write(data)
+            await self._stdin.drain()
             if eof:
-                self.child.stdin.close()
+                self._stdin.close()
 
     async def read(self, offset: int) -> AsyncGenerator[bytes, None]:
         """All it prints from byte `offset` on, until nobody can print any more."""
@@ -154,11 +164,10 @@ class Process:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self.child.stdin is not None:
-            self.child.stdin.close()
-        transport = getattr(self.child, "_transport", None)
-        if transport is not None:
-            transport.close()
+        if self._child.stdin is not None:
+            self._stdin.close()
+        if self._child.stdout is not None:
+            self._output.close()
 
     def _forget(self) -> None:
         """Keep what a reader whose connection broke may ask for again."""
@@ -168,7 +177,17 @@ class Process:
             self._base += spare
 
     async def _reap(self) -> None:
-        code = await self.child.wait()
+        # asyncio's own processes count as running while a child of theirs holds the output.
+        ended = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        watched = os.pidfd_open(self._child.pid)
+        try:
+            loop.add_reader(watched, ended.set)
+            await ended.wait()
+        finally:
+            loop.remove_reader(watched)
+            os.close(watched)
+            code = self._child.wait()
         async with self._changed:
             self.code = code
             self._changed.notify_all()

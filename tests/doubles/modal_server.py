@@ -138,7 +138,9 @@ class ModalServer:
         self._stopping = asyncio.Event()
         control = _handler(api_grpc.ModalClientBase, _Control(self))
         router = _handler(task_command_router_grpc.TaskCommandRouterBase, _Router(self))
-        listening = socket.create_server(("127.0.0.1", 0))
+        # asyncio sets TCP_NODELAY only where it knows the protocol; without, a call takes 44 ms.
+        listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        listening.bind(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         server = Server([control, router])
         await server.start(sock=listening)
@@ -353,6 +355,7 @@ class _Router:
                 await stream.send_message(reply(data=data))
                 if self.server.failures.get("mid-stream"):
                     raise self.server.failures["mid-stream"].pop(0)
+        self.server.task(request.task_id)
 
     @_unary
     async def task_exec_stdin_write(self, request: Any) -> Any:
@@ -362,6 +365,7 @@ class _Router:
     @_unary
     async def task_exec_wait(self, request: Any) -> Any:
         code = await self._process(request).wait()
+        self.server.task(request.task_id)
         kind = router_pb2.TaskExecWaitResponse
         return kind(code=code) if code >= 0 else kind(signal=-code)
 

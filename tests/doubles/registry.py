@@ -36,11 +36,15 @@ class Registry:
         }
         self._manifest = json.dumps(manifest).encode()
         self.requests: list[str] = []
+        self.released = threading.Event()
+        """Until then, whoever asks for a blob of something `/slow/` has to wait."""
         self.address = ""
 
     def answer(self, path: str) -> tuple[int, str, bytes]:
         """Status, content type and body."""
         self.requests.append(path)
+        if "/slow/" in path and "/blobs/" in path:
+            self.released.wait(20)
         if path == "/v2/":
             return 200, "application/json", b"{}"
         if "/manifests/" in path and "/missing/" not in path:
@@ -87,6 +91,7 @@ def serve(layer: bytes) -> Generator[Registry, None, None]:
     try:
         yield registry
     finally:
+        registry.released.set()
         server.shutdown()
         server.server_close()
         thread.join()

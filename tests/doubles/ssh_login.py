@@ -7,6 +7,12 @@ from pathlib import Path
 from typing import Self
 
 import paramiko
+from paramiko.common import (
+    AUTH_FAILED,
+    AUTH_SUCCESSFUL,
+    OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED,
+)
+from paramiko.server import InteractiveQuery
 
 
 class LoginServer:
@@ -62,26 +68,26 @@ class _Gate(paramiko.ServerInterface):
 
     def check_auth_password(self, username: str, password: str) -> int:
         if self._method != "password":
-            return paramiko.AUTH_FAILED
+            return AUTH_FAILED
         return self._judge(username, password)
 
     def check_auth_interactive(
         self, username: str, submethods: bytes | str
-    ) -> int | paramiko.InteractiveQuery:
+    ) -> int | InteractiveQuery:
         del username, submethods
         if self._method != "keyboard-interactive":
-            return paramiko.AUTH_FAILED
-        return paramiko.InteractiveQuery("Login", "Say who you are.", ("Password: ", False))
+            return AUTH_FAILED
+        return InteractiveQuery("Login", "Say who you are.", ("Password: ", False))
 
     def check_auth_interactive_response(self, responses: list[str]) -> int:
         return self._judge("me", responses[0] if responses else "")
 
     def check_channel_request(self, kind: str, chanid: int) -> int:
         del kind, chanid
-        return paramiko.OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED
+        return OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED
 
     def _judge(self, username: str, password: str) -> int:
         if (username, password) != ("me", self._password):
-            return paramiko.AUTH_FAILED
+            return AUTH_FAILED
         self._server.logins += 1
-        return paramiko.AUTH_SUCCESSFUL
+        return AUTH_SUCCESSFUL

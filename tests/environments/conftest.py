@@ -8,11 +8,13 @@ import pytest
 from hermes_environments.base import BaseEnvironment
 from hermes_environments.local import LocalEnvironment
 
+from tests.environments.makers_daytona import make_daytona
 from tests.environments.makers_docker import docker_maker
 from tests.environments.makers_modal import make_modal
 from tests.environments.makers_singularity import make_singularity
 from tests.environments.makers_ssh import make_ssh
 from tests.environments.places import Place, Shared
+from tests.environments.services import REQUIRED, SERVICES
 
 
 class ShellOnlyEnvironment(LocalEnvironment):
@@ -44,6 +46,7 @@ MAKERS: dict[str, Callable[[Place], BaseEnvironment]] = {
     "docker-sh": docker_maker("HERMES_TEST_DOCKER_IMAGE_SH"),
     "singularity": make_singularity,
     "modal": make_modal,
+    "daytona": make_daytona,
     "ssh": make_ssh,
 }
 
@@ -74,3 +77,23 @@ async def environment(make: Make) -> AsyncGenerator[BaseEnvironment, None]:
     await environment.open()
     yield environment
     await environment.close()
+
+
+BACKENDS = ("docker", "ssh", "singularity", "modal", "daytona")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the other backends' tests where `.ci/services up` has started what they need."""
+    if SERVICES or REQUIRED:
+        return
+    skipped = pytest.mark.skip(
+        reason="`.ci/services up` starts what this needs; see CONTRIBUTING.md"
+    )
+    for item in items:
+        if item.path.parent == Path(__file__).parent and _names_backend(item):
+            item.add_marker(skipped)
+
+
+def _names_backend(item: pytest.Item) -> bool:
+    words = {*item.path.stem.split("_"), *item.name.partition("[")[2].rstrip("]").split("-")}
+    return not words.isdisjoint(BACKENDS)

@@ -22,17 +22,22 @@ from tests.environments.services import unavailable
 class Sshd:
     """An OpenSSH server on a port of its own, for whoever runs the tests."""
 
-    def __init__(self, folder: Path, *, port: int = 0, lines: Iterable[str] = ()) -> None:
-        """`lines` go into its configuration before the defaults."""
+    def __init__(
+        self, folder: Path, *, lines: Iterable[str] = (), variables: Mapping[str, str] = {}
+    ) -> None:
+        """`lines` go into its configuration before the defaults; `variables` are a login's."""
         self.folder = folder
-        self.port = port or free_port()
+        self.port = free_port()
         self.known_hosts = folder / "known_hosts"
         self._program = program("sshd")
         folder.mkdir(exist_ok=True)
         self.identity = make_key(folder / "identity")
         self.host_key = make_key(folder / "host")
+        # What the person's own shell does at a login takes its time and is not ours to test.
+        login = {"HOME": str(folder), **variables}
         config = [
             *lines,
+            "SetEnv " + " ".join(f'"{name}={value}"' for name, value in login.items()),
             f"Port {self.port}",
             "ListenAddress 127.0.0.1",
             f"HostKey {self.host_key}",

@@ -316,7 +316,9 @@ async def test_output_arrives_while_the_command_still_runs(environment: Environm
     assert b"".join(chunks) == b"firstlast" == result.output.head
 
 
-async def test_a_slow_reader_holds_the_command_back(environment: Environment) -> None:
+async def test_a_slow_reader_holds_the_command_back(environment: BaseEnvironment) -> None:
+    if not environment.capabilities.backpressure:
+        pytest.skip("what carries the output holds a lot of it")
     was_done_early: list[bool] = []
 
     async def on_output(data: bytes) -> None:
@@ -343,14 +345,15 @@ async def test_an_error_of_the_reader_ends_the_command(environment: Environment)
 
 
 async def test_200_megabytes_cost_bounded_memory_and_are_in_a_file(
-    environment: Environment,
+    environment: BaseEnvironment,
 ) -> None:
     size = 200_000_000
+    allowed = 32 if environment.capabilities.backpressure else 128
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
     result = await environment.run(f"yes | head -c {size}", timeout=50)
 
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 32 * 1024
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < allowed * 1024
     assert result.output.total_bytes == size
     assert len(result.output.head) == len(result.output.tail) == 65_536
     assert result.output.path is not None

@@ -189,11 +189,10 @@ def test_the_screen_is_painted_although_stderr_goes_elsewhere(home: Path) -> Non
         terminal.close()
 
 
-def test_what_is_typed_before_the_first_picture_is_sent(home: Path) -> None:
+def test_what_is_typed_before_the_runtime_is_there_is_sent(home: Path) -> None:
     terminal = Terminal(home)
     try:
-        while b"\x1b[?1049h" not in terminal.raw:
-            assert terminal.read(20)
+        terminal.sees("☤")
         terminal.type("good morning\r")
         terminal.sees("Hi")
         terminal.sees("good morning")

@@ -1,0 +1,296 @@
+"""Commands in a sandbox at Daytona: found by name, started when it sleeps, stopped when idle."""
+
+import asyncio
+import hashlib
+import os
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import anyio
+
+from hermes_environments import daytona_account, jobs
+from hermes_environments.base import FRIENDLY, BaseEnvironment
+from hermes_environments.capture import make_private
+from hermes_environments.channel import Capabilities, Channel
+from hermes_environments.daytona_account import DaytonaOptions, check, explained, load_sdk
+from hermes_environments.daytona_channel import TerminalChannel
+from hermes_environments.file_lock import FileLock
+from hermes_environments.options import read_options
+from hermes_environments.worker import SWEEP
+from hermes_tui.core.environment import Attendant, CommandResult, Job, NoAttendant
+from hermes_tui.core.errors import EnvironmentUnavailableError
+
+KILLED = 137
+LIMITS = frozenset({"cpus", "memory", "disk", "network"})
+SLEEPING = frozenset({"stopped", "archived", "paused", "stopping", "archiving", "pausing"})
+GONE = frozenset({"destroyed", "destroying", "error", "build_failed"})
+STOP_SECONDS = 15
+SWEEP_SECONDS = 10
+PULSES = 3
+"""How often a sandbox with a running job is told so, per idle time."""
+
+
+class DaytonaEnvironment(BaseEnvironment):
+    """Commands in a sandbox every Hermes with the same folder and name shares.
+
+    Nothing of ours stays connected to it between commands, so Daytona stops it after
+    `idle_minutes`; the next command starts it again, with its files.
+    """
+
+    capabilities = Capabilities(prewarm=False, durable=True, hibernate=True, limits=LIMITS)
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        cwd: str | None,
+        pass_env: Sequence[str],
+        state_dir: str,
+        options: Mapping[str, object],
+        attendant: Attendant | None = None,
+    ) -> None:
+        """`options` are those of `DaytonaOptions`; `cwd` is a folder of this machine."""
+        del cwd
+        self._options = read_options(DaytonaOptions, options, environment=name)
+        check(self._options, name=name)
+        passed = {key: os.environ[key] for key in pass_env if key in os.environ}
+        super().__init__(
+            name,
+            cwd=self._options.workdir,
+            state_dir=state_dir,
+            variables={**FRIENDLY, **passed, **self._options.env},
+        )
+        self._attendant = attendant or NoAttendant()
+        place = f"{os.uname().nodename}\n{Path(state_dir).absolute()}\n{name}"
+        slug = re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-")[:24]
+        self._key = f"hermes-{slug}-{hashlib.sha256(place.encode()).hexdigest()[:10]}"
+        self._home = Path(state_dir).absolute() / "daytona" / self._key
+        self._users = FileLock(self._home / "users")
+        """Held shared while open: the last one stops the sandbox."""
+        self._sdk: Any = None
+        self._client: Any = None
+        self._sandbox: Any = None
+        self._waking = anyio.Lock()
+        self._pulses: set[asyncio.Task[None]] = set()
+
+    async def channel(self, argv: Sequence[str], *, env: Mapping[str, str]) -> Channel:
+        marks = ["env", *(f"{name}={value}" for name, value in env.items())] if env else []
+        channel = TerminalChannel(self._sdk, self._sandbox)
+        try:
+            await channel.begin([*marks, *argv])
+        except self._sdk.DaytonaError as error:
+            with explained(self._sdk, "run a command"):
+                if await self._stage(self._sandbox) == "started":
+                    raise error from None
+                await self._revive(self._sandbox)
+                channel = TerminalChannel(self._sdk, self._sandbox)
+                await channel.begin([*marks, *argv])
+        return channel
+
+    async def sweep(self, exec_id: str) -> int:
+        command = f"sh -c {_quote(SWEEP)} sweep {exec_id}"
+        with explained(self._sdk, "end a command"):
+            done = await self._sandbox.process.exec(command, timeout=SWEEP_SECONDS)
+        printed = done.result.strip()
+        return int(printed) if printed.isdigit() else 0
+
+    async def start(self, command: str) -> Job:
+        job = await super().start(command)
+        self._pulses.add(pulse := asyncio.create_task(self._keep_awake(job)))
+        pulse.add_done_callback(self._pulses.discard)
+        return job
+
+    async def health(self) -> str:
+        was_connected = self._client is not None
+        await self._connect()
+        try:
+            sandbox = await self._find()
+            if sandbox is None:
+                return "not created yet"
+            state = str(sandbox.state.value)
+            return {"started": "running"}.get(state, "asleep" if state in SLEEPING else state)
+        finally:
+            if not was_connected:
+                await self._disconnect()
+
+    async def stop(self) -> None:
+        await self.close()
+        await self._connect()
+        try:
+            if (sandbox := await self._find()) is not None:
+                await self._put_to_sleep(sandbox)
+        finally:
+            await self._disconnect()
+
+    async def destroy(self) -> None:
+        await self.close()
+        await self._connect()
+        try:
+            if (sandbox := await self._find()) is not None:
+                with explained(self._sdk, "delete the sandbox"):
+                    await self._client.delete(sandbox, wait=True)
+            await anyio.to_thread.run_sync(shutil.rmtree, self._home, True)
+        finally:
+            await self._disconnect()
+
+    async def _open(self) -> None:
+        await self._connect()
+        try:
+            await anyio.to_thread.run_sync(make_private, self._home)
+            async with FileLock(self._home / "starting").alone():
+                await self._attach()
+                self._users.try_shared()
+            await self.find_shell()
+        except BaseException:
+            await self._let_go()
+            raise
+
+    async def _close(self) -> None:
+        try:
+            async with FileLock(self._home / "starting").alone():
+                if self._users.try_alone() and not await self._is_busy():
+                    await self._put_to_sleep(self._sandbox)
+        finally:
+            await self._let_go()
+
+    async def _remark(self, result: CommandResult) -> str:
+        if result.exit_code in {None, KILLED} and await self._stage(self._sandbox) != "started":
+            return f"The sandbox of {self.name} was stopped while the command ran."
+        return ""
+
+    async def _is_busy(self) -> bool:
+        """Whether a background job runs; what has stopped already is not started for that."""
+        return await self._stage(self._sandbox) == "started" and await jobs.any_runs(self)
+
+    async def _keep_awake(self, job: Job) -> None:
+        """Daytona does not count a process as activity; asking for it is some."""
+        end = anyio.current_time() + self._options.job_seconds
+        pause = self._options.idle_minutes * daytona_account.MINUTE / PULSES
+        while anyio.current_time() < end:
+            await anyio.sleep(pause)
+            try:
+                if not (await job.status()).is_running:
+                    return
+            except EnvironmentUnavailableError:
+                return
+
+    async def _connect(self) -> None:
+        if self._client is not None:
+            return
+        self._sdk = await load_sdk()
+        with explained(self._sdk, "be used"):
+            config = self._sdk.DaytonaConfig(
+                api_key=self._options.api_key or None, api_url=self._options.api_url or None
+            )
+            self._client = self._sdk.AsyncDaytona(config)
+
+    async def _disconnect(self) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            await client.close()
+
+    async def _let_go(self) -> None:
+        for pulse in self._pulses:
+            pulse.cancel()
+        self._users.release()
+        self._sandbox = None
+        await self._disconnect()
+
+    async def _find(self) -> Any:
+        """The sandbox, in whatever state; None when there is none."""
+        within = daytona_account.ANSWER_SECONDS
+        with explained(self._sdk, "look for the sandbox", within=within):
+            try:
+                return await self._client.get(self._key)
+            except self._sdk.DaytonaNotFoundError:
+                return None
+
+    async def _stage(self, sandbox: Any) -> str:
+        within = daytona_account.ANSWER_SECONDS
+        with explained(self._sdk, "look for the sandbox", within=within):
+            try:
+                await sandbox.refresh_data()
+            except self._sdk.DaytonaNotFoundError:
+                return "destroyed"
+        return str(sandbox.state.value)
+
+    async def _attach(self) -> None:
+        sandbox = await self._find()
+        if sandbox is not None and (state := str(sandbox.state.value)) in GONE:
+            await self._clear_away(sandbox, state)
+            sandbox = None
+        with explained(self._sdk, "start a sandbox"):
+            if sandbox is None:
+                sandbox = await self._create()
+            elif str(sandbox.state.value) != "started":
+                await self._wake(sandbox)
+            self._sandbox = sandbox
+            making = await sandbox.process.exec(f"mkdir -p {_quote(self._options.workdir)}")
+        if making.exit_code:
+            raise EnvironmentUnavailableError(
+                f"The folder {self._options.workdir!r} cannot be made in {self.name}.",
+                hint="Choose another `workdir`.",
+            )
+
+    async def _create(self) -> Any:
+        await self._attendant.progress(f"starting a Daytona sandbox for {self.name}")
+        wanted = self._options.creation(self._sdk, self._key)
+        try:
+            return await self._client.create(wanted, timeout=daytona_account.START_SECONDS)
+        except self._sdk.DaytonaConflictError:
+            # Another Hermes was a moment faster.
+            sandbox = await self._client.get(self._key)
+            await sandbox.wait_for_sandbox_start(daytona_account.START_SECONDS)
+            return sandbox
+
+    async def _wake(self, sandbox: Any) -> None:
+        await self._attendant.progress(f"waking the sandbox of {self.name}")
+        if str(sandbox.state.value) in {"starting", "creating", "restoring", "resuming"}:
+            await sandbox.wait_for_sandbox_start(daytona_account.START_SECONDS)
+            return
+        if str(sandbox.state.value) == "stopping":
+            await sandbox.wait_for_sandbox_stop(STOP_SECONDS)
+        await sandbox.start(daytona_account.START_SECONDS)
+
+    async def _clear_away(self, sandbox: Any, state: str) -> None:
+        """Make room for another of the same name, and say so."""
+        self.tell(
+            f"The sandbox of {self.name} was in state {state!r} and was created anew; what was"
+            " installed or written is lost."
+        )
+        if state in {"error", "build_failed"}:
+            with explained(self._sdk, "delete the broken sandbox"):
+                await self._client.delete(sandbox, wait=True)
+
+    async def _revive(self, stopped: Any) -> None:
+        async with self._waking:
+            if self._sandbox is not stopped or await self._stage(stopped) == "started":
+                return
+            was_lost = await self._find() is None
+            await self._attach()
+            if was_lost:
+                self.tell(
+                    f"The sandbox of {self.name} was gone and was created anew; what was installed"
+                    " or written is lost."
+                )
+            else:
+                self.tell(
+                    f"The sandbox of {self.name} had been put to sleep and is awake again; what"
+                    " ran in it has ended."
+                )
+
+    async def _put_to_sleep(self, sandbox: Any) -> None:
+        if await self._stage(sandbox) != "started":
+            return
+        with explained(self._sdk, "put the sandbox to sleep"):
+            try:
+                await sandbox.stop(STOP_SECONDS)
+            except self._sdk.DaytonaTimeoutError:
+                return  # it has been asked to
+
+
+def _quote(text: str) -> str:
+    return "'" + text.replace("'", "'\\''") + "'"
