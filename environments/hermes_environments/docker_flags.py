@@ -81,34 +81,6 @@ def _unknown(flag: str, environment: str) -> ConfigError:
     )
 
 
-def size(text: Scalar) -> int:
-    """Bytes, of `512m`, `2g`, `1.5 GiB` or a number.
-
-    Raises:
-        ConfigError: it is none of these.
-    """
-    match = _SIZE.fullmatch(str(text).strip())
-    if match is None:
-        raise ConfigError(f"{text!r} is not a size.", hint="Write it like 512m or 2g.")
-    return int(float(match[1]) * 1024 ** " kmgt".index(match[2].lower() or " "))
-
-
-def absolute(mount: str) -> str:
-    """`FOLDER:/inside` with the folder written out, as the daemon wants it."""
-    source, colon, rest = mount.partition(":")
-    if not source.startswith(("~", ".", "/")):
-        return mount
-    return os.path.abspath(Path(source).expanduser()) + colon + rest  # noqa: PTH100 - keeps links
-
-
-def _unknown(flag: str, environment: str) -> ConfigError:
-    near = difflib.get_close_matches(flag, [*_FLAGS, *_SWITCHES], n=1)
-    return ConfigError(
-        f"{flag!r} in `extra_args` of the environment {environment!r} is not supported.",
-        hint=f"Did you mean {near[0]!r}?" if near else "See docs/environments/docker.md.",
-    )
-
-
 def _one(key: str, convert: Callable[[str], object] = str) -> Put:
     def put(config: dict[str, Any], value: str) -> None:
         config["HostConfig"][key] = convert(value)

@@ -1,6 +1,5 @@
 """What a person sees, frozen: clock, spinners and widths do not move."""
 
-import re
 from pathlib import Path
 
 import anyio
@@ -39,9 +38,8 @@ async def test_a_running_tool(
         await stage.say("run the tests")
         await stage.sees("tests/test_a.py ....")
         await stage.sees("running terminal")
-        # A timer draws how long it runs; the clock of this stage stands still after that.
-        await stage.until(lambda: re.search(r"shell .* 0 s", stage.text))
-        assert await stage.settled() == snapshot
+        # A timer draws how long it runs, sooner or later.
+        assert (await stage.settled()).replace("0 s  ⣾", "     ⣾") == snapshot
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
