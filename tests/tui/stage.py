@@ -311,7 +311,7 @@ class Stage:
     def text(self) -> str:
         return screen_text(self.app)
 
-    async def until(self, predicate: Callable[[], object], seconds: float = 10) -> None:
+    async def until(self, predicate: Callable[[], object], seconds: float = 30) -> None:
         """Let the screen work until `predicate` holds."""
         with anyio.fail_after(seconds):
             while not predicate():
