@@ -41,15 +41,16 @@ _TERMINAL = (
     r" eof '^D' lnext '^V' quit '^\' intr undef susp undef"
     r" eol undef eol2 undef erase undef kill undef werase undef rprnt undef 2>/dev/null"
 )
-# What the process leaves behind may go on printing, also when the terminal is gone; and it must
-# not be in the terminal's session, or it would hang up with it.
+# The terminal stays until we say so, by a second end of input: what is on its way when a
+# terminal ends is lost. What the process leaves behind may go on printing, also when the
+# terminal is gone; and it must not be in the terminal's session, or it would hang up with it.
 _PLUMBING = r"""
 mark=$1; shift
 command -v setsid >/dev/null && set -- setsid "$@"
 trap : QUIT
 printf '\036%s%s\036' "$mark" "$$"
 exec 3>&1 2>/dev/null
-( trap '' QUIT; exec cat ) | {
+( trap '' QUIT PIPE; cat; exec cat >/dev/null ) | {
   trap : QUIT
   "$@" 3>&-; printf '\036%s%s\036' "$mark" "$?"
 } | {
@@ -134,6 +135,9 @@ class TerminalChannel:
         await self._type(_EOF)
 
     async def exit_code(self) -> int | None:
+        with suppress(ChannelLostError):
+            while await self.recv():
+                pass
         return self._code
 
     async def close(self) -> None:
@@ -143,7 +147,7 @@ class TerminalChannel:
         # As long as a connection is open, the sandbox is awake.
         with suppress(self._sdk.DaytonaError, OSError):
             with suppress(self._sdk.DaytonaError), anyio.move_on_after(LEAVE_SECONDS):
-                await self._handle.send_input(_EOF)
+                await self._handle.send_input(_EOF + _EOF)
                 await self._handle.wait()
             is_left = self._handle.is_connected()
             await self._handle.disconnect()

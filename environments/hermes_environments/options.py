@@ -32,7 +32,7 @@ def read_options(kind: type[T], options: Mapping[str, object], *, environment: s
         return msgspec.convert(dict(options), kind)
     except msgspec.ValidationError as error:
         fact, _, where = str(error).partition(" - at ")
-        place = where.strip("`").removeprefix("$.")
+        place = where.strip("`").rpartition("`")[2].removeprefix("$.")  # "key` in `$.env" too
         wrong = f"The setting {place!r} of the environment" if place else "The environment"
         raise ConfigError(
             f"{wrong} {environment!r} is wrong: {_lowered(fact)}.",

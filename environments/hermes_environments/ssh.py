@@ -33,9 +33,6 @@ HEALTH_SECONDS = 3.0
 
 T = TypeVar("T")
 
-# What comes on stderr is mixed into the output, because of `ssh_channel._start`.
-_QUIETLY = 'exec "$@" 2>/dev/null'
-
 # Login files may print as well, so what is ours begins with a byte they hardly will.
 _PROBE = r"""
 w=$1; case $w in "~" | "~/"*) w=$HOME${w#"~"} ;; esac
@@ -121,8 +118,7 @@ class SshEnvironment(BaseEnvironment):
             await self._listen_for_sudo()
         # The login shell may be any: `exec` and quoted words are what all of them know.
         assignments = [f"{name}={value}" for name, value in env.items()]
-        words = ["sh", "-c", _QUIETLY, "sh", *(["env", *assignments] if env else []), *argv]
-        command = "exec " + shlex.join(words)
+        command = "exec " + shlex.join(["env", *assignments, *argv] if env else argv)
         for _ in range(2 * CONNECTIONS):
             connection = await self._connection(reserved=RESERVED if EXEC_ID in env else 0)
             channel = await connection.start(command)

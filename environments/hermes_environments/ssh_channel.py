@@ -309,8 +309,6 @@ class SshChannel:
 def _start(link: Link, command: str) -> paramiko.Channel:
     raw = _session(link)
     try:
-        # Two streams share one file descriptor in a way that can lose an event.
-        raw.set_combine_stderr(True)
         raw.exec_command(command)
         raw.settimeout(0.0)
     except BaseException:

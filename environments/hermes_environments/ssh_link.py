@@ -15,9 +15,11 @@ from typing import Any, ClassVar, TypeVar, cast
 import paramiko
 from paramiko.common import (
     MSG_CHANNEL_CLOSE,
+    MSG_CHANNEL_EXTENDED_DATA,
     MSG_CHANNEL_REQUEST,
     MSG_CHANNEL_WINDOW_ADJUST,
     cMSG_CHANNEL_DATA,
+    cMSG_CHANNEL_WINDOW_ADJUST,
     cMSG_GLOBAL_REQUEST,
 )
 from paramiko.packet import Packetizer
@@ -79,6 +81,22 @@ def _on_request(channel: paramiko.Channel, message: paramiko.Message) -> None:
     channel.status_event.set()
 
 
+def _discard(channel: paramiko.Channel, message: paramiko.Message) -> None:
+    """Let go of what came on stderr, and let more of it come.
+
+    It would share a file descriptor with stdout in a way that can lose an event, and mixed
+    into stdout it could come anywhere: the server reads the two independently.
+    """
+    message.get_int()
+    room = channel._check_add_window(len(message.get_binary()))  # noqa: SLF001 # pyright: ignore[reportAttributeAccessIssue, reportPrivateUsage, reportUnknownMemberType, reportUnknownVariableType]
+    if room:
+        more = paramiko.Message()
+        more.add_byte(cMSG_CHANNEL_WINDOW_ADJUST)
+        more.add_int(channel.remote_chanid)
+        more.add_int(cast("int", room))
+        channel.get_transport()._send_user_message(more)  # noqa: SLF001 # pyright: ignore[reportAttributeAccessIssue, reportPrivateUsage, reportUnknownMemberType]
+
+
 _HANDLERS = cast(
     "dict[int, Handler]",
     paramiko.Transport._channel_handler_table,  # noqa: SLF001 # pyright: ignore[reportAttributeAccessIssue, reportPrivateUsage, reportUnknownMemberType]
@@ -92,11 +110,12 @@ class Link(paramiko.Transport):
     keys are exchanged. Here a thread of the link's own sends then; what waits to be sent is
     bounded by the channels' windows. `wakers` are called, in paramiko's thread, when a
     channel's process ended, it was closed, more may be sent, or the server answered;
-    `closers` once the server has closed it as well.
+    `closers` once the server has closed it as well. What comes on stderr is discarded.
     """
 
     _channel_handler_table: ClassVar[dict[int, Handler]] = {
         **_HANDLERS,
+        MSG_CHANNEL_EXTENDED_DATA: _discard,
         MSG_CHANNEL_REQUEST: _and_wake(_on_request),
         MSG_CHANNEL_WINDOW_ADJUST: _and_wake(_HANDLERS[MSG_CHANNEL_WINDOW_ADJUST]),
         MSG_CHANNEL_CLOSE: _and_wake(_on_close),

@@ -109,7 +109,7 @@ class Terminal:
     async def _write(self, socket: web.WebSocketResponse) -> None:
         ended = asyncio.create_task(self._ended.wait())
         try:
-            while not (ended.done() and self._chunks.empty()):
+            while not ended.done() or self._read() or not self._chunks.empty():
                 if self._chunks.qsize() > SLOW_CHUNKS:
                     await socket.close(code=WSCloseCode.POLICY_VIOLATION, message=b"slow consumer")
                     return
@@ -125,17 +125,19 @@ class Terminal:
         finally:
             ended.cancel()
 
-    def _read(self) -> None:
+    def _read(self) -> bool:
+        """Whether there was something."""
+        if self.master < 0:
+            return False
         try:
             data = os.read(self.master, READ_BYTES)
         except BlockingIOError:
-            return
+            return False
         except OSError:  # nobody has the terminal open any more
-            data = b""
-        if data:
-            self._chunks.put_nowait(data)
-        else:
             self._loop.remove_reader(self.master)
+            return False
+        self._chunks.put_nowait(data)
+        return bool(data)
 
     async def _type(self, data: bytes) -> None:
         view = memoryview(data)

@@ -50,8 +50,9 @@ class Sshd:
             "StrictModes no",
             "MaxSessions 10",
             "MaxStartups 100",
-            "Subsystem sftp internal-sftp",
         ]
+        if not any(line.startswith("Subsystem") for line in config):  # it may be there only once
+            config.append("Subsystem sftp internal-sftp")
         (folder / "config").write_text("\n".join(config) + "\n", encoding="utf-8")
         self._process: subprocess.Popen[bytes] | None = None
         self.know()

@@ -569,7 +569,7 @@ async def test_a_held_back_command_that_is_killed_does_not_jam_the_container(doc
 async def test_what_a_process_prints_at_once_is_not_lost(dock: Dock) -> None:
     environment = await dock.opened()
 
-    for _ in range(20):
+    for _ in range(8):
         channel = await environment.channel(["echo", "hi"], env={})
         assert await channel.recv() == b"hi\n"
         assert await channel.recv() == b""
@@ -582,7 +582,7 @@ async def test_a_command_that_is_cancelled_while_it_starts_leaves_no_connection(
 ) -> None:
     environment = await dock.opened()
 
-    for _ in range(10):
+    for _ in range(5):
         starting = asyncio.create_task(environment.channel(["sleep", "60"], env={}))
         await asyncio.sleep(0)
         await asyncio.sleep(0)
