@@ -38,6 +38,8 @@ SHELL_SECONDS = 60.0
 """For our own scripts."""
 LAST_WORDS_SECONDS = 0.2
 """For the output of processes that were just killed to arrive."""
+PREWARM_SECONDS = 0.03
+"""After the start of a command the next worker is started, or as soon as it is needed."""
 SWEEPS, SWEEP_PAUSE = 20, 0.05
 """How often what cannot be ended gently is ended at once, and seconds between."""
 TIMEOUT_EXIT_CODE = 124
@@ -71,6 +73,8 @@ class BaseEnvironment(ABC):
         self._opening = anyio.Lock()
         self._is_open = False
         self._next: asyncio.Task[Worker] | None = None
+        self._is_needed = asyncio.Event()
+        """Set when the spare worker is to be there as soon as it can."""
         self._script_type = Script
         self._notices: list[str] = []
 
@@ -428,6 +432,7 @@ class BaseEnvironment(ABC):
         spare, self._next = self._next, None
         if spare is None:
             return await self._spawn()
+        self._is_needed.set()
         try:
             return await asyncio.shield(spare)
         except EnvironmentUnavailableError:
@@ -439,8 +444,15 @@ class BaseEnvironment(ABC):
     def _prewarm(self) -> None:
         """Start the next worker while this command runs and the model thinks."""
         if self._next is None and self.capabilities.prewarm:
-            self._next = asyncio.create_task(self._spawn(is_prewarmed=True))
+            self._is_needed = asyncio.Event()
+            self._next = asyncio.create_task(self._spawn_spare(self._is_needed))
             self._next.add_done_callback(_look_at)
+
+    async def _spawn_spare(self, is_needed: asyncio.Event) -> Worker:
+        # A short command has the processor to itself.
+        with anyio.move_on_after(PREWARM_SECONDS):
+            await is_needed.wait()
+        return await self._spawn(is_prewarmed=True)
 
     async def _spawn(self, *, is_prewarmed: bool = False) -> Worker:
         exec_id = new_id()

@@ -30,11 +30,11 @@ LOCK_SECONDS = 20.0
 _RETIRE = r"""
 for pause in 0 0.5 0.5; do
   sleep $pause
-  count=$("$1" -q exec --pwd / "instance://$2" \\
-    sh -c 'cat /proc/[0-9]*/environ 2>/dev/null | grep -c HERMES_EXEC_ID=')
+  count=$("$1" -q exec --pwd / "instance://$2" sh -c "$3")
   [ "$count" = 0 ] && exec "$1" -q instance stop -F "$2"
 done
 """
+_COUNT = "cat /proc/[0-9]*/environ 2>/dev/null | grep -c HERMES_EXEC_ID="
 
 
 class SingularityEnvironment(BaseEnvironment):
@@ -261,7 +261,7 @@ class SingularityEnvironment(BaseEnvironment):
         """Stop the instance once nothing runs in it, without waiting for that."""
         assert self._program is not None
         subprocess.run(
-            ["sh", "-c", f"({_RETIRE}) &", "sh", self._program.path, self._instance_name],
+            ["sh", "-c", f"({_RETIRE}) &", "sh", self._program.path, self._instance_name, _COUNT],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

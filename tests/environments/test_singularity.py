@@ -343,8 +343,9 @@ async def test_a_normal_user_needs_no_rights(
     monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
     for folder in ("run/singularity", "apptainer"):
         (tmp_path / folder).mkdir(parents=True)
-    for path in (*tmp_path.parents[:2], tmp_path):
-        path.chmod(0o755)
+    for path in (tmp_path, *tmp_path.parents):
+        if not path.stat().st_mode & 0o001:
+            path.chmod(0o711)
     await anyio.run_process(["chown", "-R", "65534:65534", str(tmp_path)])
     unprivileged._make_folders()
     await anyio.run_process(["chown", "-R", "65534:65534", str(tmp_path)])
