@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from hermes_tui.core.environment import Attendant, CommandResult, Job, NoAttenda
 from hermes_tui.core.errors import EnvironmentUnavailableError
 
 KILLED = 137
+STARTED = "started"
 LIMITS = frozenset({"cpus", "memory", "disk", "network"})
 SLEEPING = frozenset({"stopped", "archived", "paused", "stopping", "archiving", "pausing"})
 GONE = frozenset({"destroyed", "destroying", "error", "build_failed"})
@@ -83,7 +85,7 @@ class DaytonaEnvironment(BaseEnvironment):
             await channel.begin([*marks, *argv])
         except self._sdk.DaytonaError as error:
             with explained(self._sdk, "run a command"):
-                if await self._stage(self._sandbox) == "started":
+                if await self._is_awake(self._sandbox):
                     raise error from None
                 await self._revive(self._sandbox)
                 channel = TerminalChannel(self._sdk, self._sandbox)
@@ -111,7 +113,7 @@ class DaytonaEnvironment(BaseEnvironment):
             if sandbox is None:
                 return "not created yet"
             state = str(sandbox.state.value)
-            return {"started": "running"}.get(state, "asleep" if state in SLEEPING else state)
+            return {STARTED: "running"}.get(state, "asleep" if state in SLEEPING else state)
         finally:
             if not was_connected:
                 await self._disconnect()
@@ -152,18 +154,20 @@ class DaytonaEnvironment(BaseEnvironment):
         try:
             async with FileLock(self._home / "starting").alone():
                 if self._users.try_alone() and not await self._is_busy():
+                    await self._attendant.progress(f"putting {self.name} to sleep")
                     await self._put_to_sleep(self._sandbox)
         finally:
             await self._let_go()
 
     async def _remark(self, result: CommandResult) -> str:
-        if result.exit_code in {None, KILLED} and await self._stage(self._sandbox) != "started":
-            return f"The sandbox of {self.name} was stopped while the command ran."
+        with suppress(EnvironmentUnavailableError):  # then nobody can tell
+            if result.exit_code in {None, KILLED} and not await self._is_awake(self._sandbox):
+                return f"The sandbox of {self.name} was stopped while the command ran."
         return ""
 
     async def _is_busy(self) -> bool:
         """Whether a background job runs; what has stopped already is not started for that."""
-        return await self._stage(self._sandbox) == "started" and await jobs.any_runs(self)
+        return await self._is_awake(self._sandbox) and await jobs.any_runs(self)
 
     async def _keep_awake(self, job: Job) -> None:
         """Daytona does not count a process as activity; asking for it is some."""
@@ -208,14 +212,14 @@ class DaytonaEnvironment(BaseEnvironment):
             except self._sdk.DaytonaNotFoundError:
                 return None
 
-    async def _stage(self, sandbox: Any) -> str:
+    async def _is_awake(self, sandbox: Any) -> bool:
         within = daytona_account.ANSWER_SECONDS
         with explained(self._sdk, "look for the sandbox", within=within):
             try:
                 await sandbox.refresh_data()
             except self._sdk.DaytonaNotFoundError:
-                return "destroyed"
-        return str(sandbox.state.value)
+                return False
+        return sandbox.state.value == STARTED
 
     async def _attach(self) -> None:
         sandbox = await self._find()
@@ -225,7 +229,7 @@ class DaytonaEnvironment(BaseEnvironment):
         with explained(self._sdk, "start a sandbox"):
             if sandbox is None:
                 sandbox = await self._create()
-            elif str(sandbox.state.value) != "started":
+            elif str(sandbox.state.value) != STARTED:
                 await self._wake(sandbox)
             self._sandbox = sandbox
             making = await sandbox.process.exec(f"mkdir -p {_quote(self._options.workdir)}")
@@ -267,7 +271,7 @@ class DaytonaEnvironment(BaseEnvironment):
 
     async def _revive(self, stopped: Any) -> None:
         async with self._waking:
-            if self._sandbox is not stopped or await self._stage(stopped) == "started":
+            if self._sandbox is not stopped or await self._is_awake(stopped):
                 return
             was_lost = await self._find() is None
             await self._attach()
@@ -283,7 +287,7 @@ class DaytonaEnvironment(BaseEnvironment):
                 )
 
     async def _put_to_sleep(self, sandbox: Any) -> None:
-        if await self._stage(sandbox) != "started":
+        if not await self._is_awake(sandbox):
             return
         with explained(self._sdk, "put the sandbox to sleep"):
             try:

@@ -94,11 +94,11 @@ class TerminalChannel:
         """Start `argv` and wait until it can be talked to."""
         script = shlex.join(["sh", "-c", _PLUMBING, "hermes", self._mark[1:].decode(), *argv])
         text = base64.b64encode(f"{_TERMINAL}; exec {script}".encode()).decode()
-        self._handle = await self._process.create_pty_session(
-            self._id, self._on_data, envs={"TERM": "dumb", "HISTFILE": "/dev/null"}
-        )
-        self._watching = asyncio.create_task(self._watch())
         try:
+            self._handle = await self._process.create_pty_session(
+                self._id, self._on_data, envs={"TERM": "dumb", "HISTFILE": "/dev/null"}
+            )
+            self._watching = asyncio.create_task(self._watch())
             await self._handle.send_input(f' eval "$(printf %s {text} | base64 -d)"\n')
             with anyio.move_on_after(READY_SECONDS):
                 while not self._group and not self._is_over:
@@ -109,7 +109,7 @@ class TerminalChannel:
                     hint="Choose an image with sh, stty, cat, dd and base64.",
                 )
         except BaseException:
-            with anyio.CancelScope(shield=True):
+            with anyio.move_on_after(SIGNAL_SECONDS, shield=True):
                 await self.close()
             raise
 
@@ -146,16 +146,21 @@ class TerminalChannel:
         self._is_closed = True
         # As long as a connection is open, the sandbox is awake.
         with suppress(self._sdk.DaytonaError, OSError):
-            with suppress(self._sdk.DaytonaError), anyio.move_on_after(LEAVE_SECONDS):
-                await self._handle.send_input(_EOF + _EOF)
-                await self._handle.wait()
-            is_left = self._handle.is_connected()
-            await self._handle.disconnect()
-            if is_left:
+            if not await self._leaves_by_itself():
+                if self._handle is not None:
+                    await self._handle.disconnect()
                 await self._process.kill_pty_session(self._id)
         if self._watching is not None:
             self._watching.cancel()
             await asyncio.wait({self._watching})
+
+    async def _leaves_by_itself(self) -> bool:
+        if self._handle is None:
+            return False
+        with suppress(self._sdk.DaytonaError), anyio.move_on_after(LEAVE_SECONDS):
+            await self._handle.send_input(_EOF + _EOF)
+            await self._handle.wait()
+        return not self._handle.is_connected()
 
     async def _go_on(self) -> None:
         """Let the next 64 writes come."""

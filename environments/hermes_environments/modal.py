@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -164,13 +165,16 @@ class ModalEnvironment(BaseEnvironment):
         try:
             async with FileLock(self._home / "starting").alone():
                 if self._users.try_alone() and not await self._is_busy():
+                    await self._attendant.progress(f"putting {self.name} to sleep")
                     await self._hibernate(self._sandbox)
         finally:
             await self._let_go()
 
     async def _remark(self, result: CommandResult) -> str:
-        has_ended = result.exit_code in {None, KILLED} and not await self._runs(self._sandbox)
-        return f"The sandbox of {self.name} ended while the command ran." if has_ended else ""
+        with suppress(EnvironmentUnavailableError):  # then nobody can tell
+            if result.exit_code in {None, KILLED} and not await self._runs(self._sandbox):
+                return f"The sandbox of {self.name} ended while the command ran."
+        return ""
 
     async def _is_busy(self) -> bool:
         """Whether a background job runs; what has ended already is not woken for that."""

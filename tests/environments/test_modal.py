@@ -269,6 +269,22 @@ async def test_interrupting_a_command_never_ends_the_sandbox(
     assert len(running(server, environment)) == 1
 
 
+async def test_a_command_cancelled_before_it_ran_leaves_no_shell_waiting_at_our_cost(
+    environment: ModalEnvironment, server: "ModalServer"
+) -> None:
+    await output(environment, "true")
+    (sandbox,) = running(server, environment)
+
+    for pause in (0, 0.001, 0.002, 0.004, 0.008, 0.016):
+        with anyio.move_on_after(pause):
+            await environment.run("sleep 60", timeout=60)
+
+    async def is_idle() -> bool:
+        return sandbox.machine.running == 0
+
+    await until(is_idle)
+
+
 async def test_a_sandbox_that_ends_under_a_command_loses_it_and_comes_back(
     environment: ModalEnvironment, server: "ModalServer"
 ) -> None:
