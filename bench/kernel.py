@@ -76,18 +76,32 @@ async def one_shots(home: Path, times: int, peer: str, llm: str) -> None:
         through = await in_thread([*HERMES, *ask], env, max(3, times // 2))
         row("hermes run hi, litellm lane", _wall_and_peak(through), "<= 2.0 s")
         (home / "config.yaml").unlink()
-        if peer:
-            command = [peer, "-z", "hi"]
-            row("  peer: hermes -z hi", _wall_and_peak(await in_thread(command, env, 3)), "-")
-        if llm:
-            command = [llm, "-m", "mock", "hi"]
-            row("  peer: llm hi", _wall_and_peak(await in_thread(command, env, 3)), "-")
+        await peers(home.parent, running.url, peer, llm)
     async with server(TOOL_CALLS) as running:
         env = environment(home, running.url)
         command = [*HERMES, "run", "--model", "openai/mock", "--quiet", "--yes", "go"]
         runs = await in_thread(command, env, max(3, times // 2))
         each = (median(runs, lambda r: r.cpu) - median(direct, lambda r: r.cpu)) / TOOL_CALLS
         row(f"CPU per tool call ({TOOL_CALLS} distinct echoes)", f"{each * 1000:.1f} ms", "<= 8 ms")
+
+
+async def peers(folder: Path, url: str, peer: str, llm: str) -> None:
+    """The same question to what others use, each configured in a home of its own."""
+    if peer:
+        home = folder / "peer"
+        home.mkdir()
+        model = f"{{default: mock, provider: custom, base_url: '{url}', api_key: sk-bench}}"
+        (home / "config.yaml").write_text(f"model: {model}\n", "utf-8")
+        runs = await in_thread([peer, "-z", "hi"], environment(home, url), 3)
+        row("  beside it: hermes-agent, hermes -z hi", _wall_and_peak(runs), "-")
+    if llm:
+        home = folder / "llm"
+        home.mkdir()
+        model = f"{{model_id: mock, model_name: mock, api_base: '{url}'}}"
+        (home / "extra-openai-models.yaml").write_text(f"- {model}\n", "utf-8")
+        env = environment(home, url) | {"LLM_USER_PATH": str(home)}
+        runs = await in_thread([llm, "-m", "mock", "hi"], env, 3)
+        row("  beside it: llm hi", _wall_and_peak(runs), "-")
 
 
 async def screen(home: Path, times: int) -> None:

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 import typer
 from typer.main import get_command, get_install_completion_arguments
 
-from hermes_tui.cli.completion import COMPLETE_VARIABLE, session_ids
+from hermes_tui.cli import declared
+from hermes_tui.cli.completion import COMPLETE_VARIABLE
 from hermes_tui.cli.lazy import LazyGroup
 
 EPILOG = 'A first word with a blank in it is a prompt: hermes "what is in this folder?"'
@@ -33,18 +34,13 @@ def command() -> Any:
 @app.callback(invoke_without_command=True)
 def hermes(
     ctx: typer.Context,
-    model: Annotated[str, typer.Option("--model", "-m", help="Which model answers.")] = "",
-    env: Annotated[str, typer.Option("--env", "-e", help="Where commands run.")] = "",
-    cwd: Annotated[str, typer.Option(help="Start in this folder.")] = "",
-    continue_: Annotated[
-        bool, typer.Option("--continue", "-c", help="Go on with the latest session here.")
-    ] = False,
-    resume: Annotated[
-        str,
-        typer.Option("--resume", "-r", help="Go on with this one.", autocompletion=session_ids),
-    ] = "",
-    mode: Annotated[str, typer.Option(help="read-only, ask, auto-edit or full-auto.")] = "",
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Same as --mode full-auto.")] = False,
+    model: declared.Model = "",
+    env: declared.Env = "",
+    cwd: declared.Cwd = "",
+    continue_: declared.Continue = False,
+    resume: declared.Resume = "",
+    mode: declared.Mode = "",
+    yes: declared.Yes = False,
     version: Annotated[bool, typer.Option("--version", "-V", help="Print the version.")] = False,
 ) -> None:
     """Hermes, an AI agent for the terminal. Without a command it opens the screen."""

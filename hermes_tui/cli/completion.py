@@ -39,7 +39,7 @@ complete --command hermes --no-files --condition "_hermes_complete is-args" \\
 SCRIPTS = {"bash": BASH, "zsh": ZSH, "fish": FISH}
 SHOWN_SESSIONS = 50
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
 def _shells(incomplete: str) -> list[str]:

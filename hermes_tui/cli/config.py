@@ -6,7 +6,7 @@ import typer
 
 from hermes_tui.cli.completion import setting_keys
 
-app = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
+app = typer.Typer(rich_markup_mode=None, add_completion=False, no_args_is_help=True)
 
 KeyArgument = Annotated[
     str, typer.Argument(help="E.g. models.retries.", autocompletion=setting_keys)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
+app = typer.Typer(rich_markup_mode=None, add_completion=False, no_args_is_help=True)
 
 NameArgument = Annotated[str, typer.Argument(help="A kind, a configured place, or kind:target.")]
 OptionalName = Annotated[str, typer.Argument(help="The one in use when not given.")]

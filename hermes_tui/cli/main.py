@@ -50,6 +50,9 @@ def _run(args: list[str]) -> int:
     except typer.Abort:
         raise KeyboardInterrupt from None
     except usage_errors() as error:
+        if type(error).__name__ == "NoArgsIsHelpError":
+            sys.stderr.write(f"{error}\n")
+            return 2
         raise _as_usage(error) from None
     return code if isinstance(code, int) else 0
 

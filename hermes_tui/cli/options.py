@@ -46,8 +46,10 @@ def whole_prompt(words: list[str]) -> str:
     """The prompt of the command line with what was piped in below it.
 
     Raises:
-        ConfigError: there is neither, or stdin is no UTF-8.
+        ConfigError: there is neither, or one of them is no UTF-8.
     """
+    if any("\udc80" <= character <= "\udcff" for character in " ".join(words)):
+        raise ConfigError("The prompt is not UTF-8.", hint="Check the locale and the file names.")
     piped = ""
     if not sys.stdin.isatty():
         try:

@@ -116,7 +116,7 @@ class TextPrinter:
         for line in shown[:RESULT_LINES]:
             self._say(self._ink.dim(f"    {visible(line)}"))
         if len(shown) > RESULT_LINES:
-            self._say(self._ink.dim(f"    … {len(shown) - RESULT_LINES} more lines"))
+            self._say(self._ink.dim(f"    … {counted(len(shown) - RESULT_LINES, 'more line')}"))
         self._say(f"  {mark} {self._ink.dim(f'{seconds:.1f} s')}")
 
     def _note(self, head: str, *rest: str) -> None:
@@ -137,12 +137,27 @@ class TextPrinter:
 def summary(call: ToolCall) -> str:
     """The arguments of a call in one line of at most 100 characters."""
     try:
-        values = msgspec.json.decode(call.arguments or "{}", type=dict[str, object]).values()
-        text = "  ".join(str(value) for value in values)
+        given = msgspec.json.decode(call.arguments or "{}", type=dict[str, object])
+        text = "  ".join(_argument(name, value) for name, value in given.items())
     except msgspec.DecodeError:
         text = call.arguments
     line = " ".join(text.split())
     return line if len(line) <= 100 else line[:99] + "…"
+
+
+def _argument(name: str, value: object) -> str:
+    match value:
+        case bool():
+            return name if value else ""
+        case list() | dict():
+            return f"{name}: {len(value)}"  # pyright: ignore[reportUnknownArgumentType]
+        case _:
+            return str(value)
+
+
+def counted(number: int, what: str) -> str:
+    """`1 line`, `2 lines`."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def ending(event: TurnFinished) -> str:

@@ -4,32 +4,27 @@ from typing import Annotated, Never
 
 import typer
 
-from hermes_tui.cli.completion import session_ids
+from hermes_tui.cli import declared
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
 @app.command()
 def run(
     prompt: Annotated[list[str] | None, typer.Argument(help="What to do; stdin is added.")] = None,
-    model: Annotated[str, typer.Option("--model", "-m", help="Which model answers.")] = "",
-    env: Annotated[str, typer.Option("--env", "-e", help="Where commands run.")] = "",
-    cwd: Annotated[str, typer.Option(help="Start in this folder.")] = "",
-    continue_: Annotated[
-        bool, typer.Option("--continue", "-c", help="Go on with the latest session here.")
-    ] = False,
-    resume: Annotated[
-        str,
-        typer.Option("--resume", "-r", help="Go on with this session.", autocompletion=session_ids),
-    ] = "",
+    model: declared.Model = "",
+    env: declared.Env = "",
+    cwd: declared.Cwd = "",
+    continue_: declared.Continue = False,
+    resume: declared.Resume = "",
     max_steps: Annotated[
         int, typer.Option(min=0, help="Model calls at most; 90 when not given.", show_default=False)
     ] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print events, one a line.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only the final answer.")] = False,
     usage_file: Annotated[str, typer.Option(help="Write tokens and cost here as JSON.")] = "",
-    mode: Annotated[str, typer.Option(help="read-only, ask, auto-edit or full-auto.")] = "",
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Same as --mode full-auto.")] = False,
+    mode: declared.Mode = "",
+    yes: declared.Yes = False,
     reasoning: Annotated[str, typer.Option(help="Think off, low or high.")] = "",
     record: Annotated[str, typer.Option(help="Record the model's replies to this file.")] = "",
 ) -> Never:

@@ -48,6 +48,7 @@ class Secrets(Mapping[str, str]):
         self._filed = dict(filed)
         self._uses_keyring = uses_keyring
         self._from_keyring: dict[str, str | None] = {}
+        self._configured: dict[str, str] = {}
 
     def __getitem__(self, name: str) -> str:
         value = self._environ.get(name) or self._filed.get(name) or self._keyring_value(name)
@@ -112,14 +113,25 @@ class Secrets(Mapping[str, str]):
                 for name, text in given.headers.items()
             },
         )
+        told = {"api_key": filled.api_key or ""} | {
+            f"headers.{name}": text
+            for name, text in filled.headers.items()
+            if text != given.headers[name] or re.search("auth|key|token", name, re.IGNORECASE)
+        }
+        self._configured |= {f"{where}.{name}": text for name, text in told.items()}
         return structs.replace(config, providers={**config.providers, provider: filled})
+
+    @property
+    def hidden(self) -> dict[str, str]:
+        """What must not show up, by name: keys of every place, the keyring's once asked for."""
+        asked = {name: value for name, value in self._from_keyring.items() if value}
+        known = {**self._configured, **asked, **self}
+        return {name: value for name, value in known.items() if len(value) >= MIN_HIDDEN_CHARS}
 
     def redact(self, text: str) -> str:
         """`text` with every value known here replaced by its name."""
-        known = sorted(((self[name], name) for name in self), key=lambda pair: -len(pair[0]))
-        for value, name in known:
-            if len(value) >= MIN_HIDDEN_CHARS:
-                text = text.replace(value, f"[{name}]")
+        for name, value in sorted(self.hidden.items(), key=lambda pair: -len(pair[1])):
+            text = text.replace(value, f"[{name}]")
         return text
 
     def _keyring_value(self, name: str) -> str | None:

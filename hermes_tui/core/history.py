@@ -2,7 +2,8 @@
 
 The rules, as OpenAI-, Anthropic- and Mistral-style servers enforce them: every
 tool call is answered exactly once, right after the message that made it, and a
-new prompt follows an answer, never a tool result.
+new prompt follows an answer. Only steering follows a tool result; the wire format
+takes care of that.
 """
 
 from collections.abc import Mapping, Sequence

@@ -19,14 +19,12 @@ from msgspec import Struct
 from hermes_tui.core.errors import ConfigError, ModelError
 from hermes_tui.core.events import Notice, ReasoningDelta, TextDelta
 from hermes_tui.core.ports import Model, ModelItem, ModelRequest, Reply
-from hermes_tui.models.retry import close_model
+from hermes_tui.models.wrapped import WrappedModel
 
 Delta = TextDelta | ReasoningDelta | Notice
 
 VERSION = 1
 BLANK = "[redacted]"
-MIN_SECRET_CHARS = 8
-"""Shorter values are no keys, and blanking them would garble the text."""
 
 
 class Header(Struct, frozen=True, tag="cassette"):
@@ -49,29 +47,16 @@ class Call(Struct, frozen=True, tag="call"):
 Line = Header | Call
 
 
-class RecordingModel:
+class RecordingModel(WrappedModel):
     """Passes another model's answers through and appends each to a cassette.
 
     An existing cassette is continued, so that a resumed session stays one recording.
     """
 
     def __init__(self, inner: Model, path: Path, *, secrets: Iterable[str] = ()) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._path = path
-        self._secrets = sorted(
-            {one for one in secrets if len(one) >= MIN_SECRET_CHARS}, key=len, reverse=True
-        )
-
-    @property
-    def name(self) -> str:
-        return self._inner.name
-
-    @property
-    def context_window(self) -> int | None:
-        return self._inner.context_window
-
-    async def aclose(self) -> None:
-        await close_model(self._inner)
+        self._secrets = sorted(set(secrets), key=len, reverse=True)
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelItem, None]:
         """Yield what the inner model yields; a finished call is on disk before its reply.

@@ -10,6 +10,7 @@ from msgspec import Struct
 from hermes_tui.core.errors import ModelError, RateLimitedError
 from hermes_tui.core.events import Notice
 from hermes_tui.core.ports import Model, ModelItem, ModelRequest
+from hermes_tui.models.wrapped import WrappedModel
 
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -39,7 +40,7 @@ class Backoff(Struct, frozen=True):
         return min(self.longest, self.first * self.factor ** (attempt - 1)) * (0.5 + jitter / 2)
 
 
-class RetryingModel:
+class RetryingModel(WrappedModel):
     """Repeats calls that failed for a while, as long as nothing was shown of them."""
 
     def __init__(
@@ -50,21 +51,10 @@ class RetryingModel:
         sleep: Sleep = anyio.sleep,
         jitter: Callable[[], float] = _RANDOM.random,
     ) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._backoff = backoff or Backoff()
         self._sleep = sleep
         self._jitter = jitter
-
-    @property
-    def name(self) -> str:
-        return self._inner.name
-
-    @property
-    def context_window(self) -> int | None:
-        return self._inner.context_window
-
-    async def aclose(self) -> None:
-        await close_model(self._inner)
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelItem, None]:
         """Yield what the inner model yields, with a notice before each new attempt.
@@ -98,13 +88,6 @@ class RetryingModel:
             return None
         asked = error.retry_after if isinstance(error, RateLimitedError) else None
         return self._backoff.delay(attempt, asked, self._jitter())
-
-
-async def close_model(model: Model) -> None:
-    """Close a model's connections, if it holds any."""
-    close = getattr(model, "aclose", None)
-    if close is not None:
-        await close()
 
 
 def _seconds(delay: float) -> str:

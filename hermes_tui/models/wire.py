@@ -109,6 +109,8 @@ class Chunk(Struct):
     """An error that came up after the stream had begun."""
 
 
+BETWEEN = "(Something was said meanwhile.)"
+
 decode_chunk = msgspec.json.Decoder(Chunk, strict=False).decode
 """A chunk from its JSON. Raises `msgspec.DecodeError` for anything else."""
 
@@ -151,6 +153,8 @@ def wire_messages(
 ) -> list[Json]:
     """System prompt first, then the history with neighbours of one role merged.
 
+    What a person says while tools run follows their results, which Mistral's API refuses
+    ("Unexpected role 'user' after role 'tool'"): a few words of the assistant come between.
     Thinking is left out, unless `keeps_signatures` and the provider signed it.
     """
     wire = list(_system(request.prefix, is_text_mode=is_text_mode))
@@ -160,6 +164,8 @@ def wire_messages(
         messages = list(group)
         if is_prose == "user" or (is_prose == "assistant" and not keeps_signatures):
             text = "\n\n".join(one.text for one in messages if one.text)
+            if text and is_prose == "user" and wire and wire[-1]["role"] == "tool":
+                wire.append({"role": "assistant", "content": BETWEEN})
             if text:
                 wire.append({"role": is_prose, "content": text})
         else:

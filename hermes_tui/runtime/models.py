@@ -64,7 +64,7 @@ def build_model(
                 f"--record {record} cannot be written: its folder is not there.",
                 hint="Name a file in a folder that is.",
             )
-        return RecordingModel(model, path, secrets=tuple(secrets.values()))
+        return RecordingModel(model, path, secrets=secrets.hidden.values())
     return model
 
 

@@ -25,7 +25,7 @@ from hermes_tui.core.messages import Message
 from hermes_tui.core.ports import Human, Model, Prefix, Tools
 from hermes_tui.memory.files import MemoryFile, MemoryFiles
 from hermes_tui.models.reasoning import Level
-from hermes_tui.models.retry import close_model
+from hermes_tui.models.wrapped import close_model
 from hermes_tui.runtime.claims import Claims
 from hermes_tui.runtime.models import (
     ModelChoice,
@@ -66,6 +66,7 @@ class Runtime:
         self,
         *,
         paths: Paths,
+        folder: Path,
         config: Config,
         secrets: Secrets,
         store: Store,
@@ -78,6 +79,8 @@ class Runtime:
         closing: AsyncExitStack,
     ) -> None:
         self.paths = paths
+        self.folder = folder
+        """Of this machine, where Hermes was started; environments may be elsewhere."""
         self.config = config
         self.store = store
         self.mode: Mode = overrides.mode or config.agent.mode
@@ -129,7 +132,7 @@ class Runtime:
     async def new_session(self) -> Session:
         """A fresh conversation; it enters lists once something was said in it."""
         record = await self.store.sessions.create(
-            cwd=self.environment.cwd,
+            cwd=str(self.folder),
             model=self._model.name,
             environment=self.environment.name,
             source=self._source,
@@ -157,13 +160,13 @@ class Runtime:
         prefix = await self.store.sessions.prefix(record.id)
         session = self._session(record, tools, prefix or self._prefix(tools), history)
         before = (record.model, record.environment, record.cwd)
-        if before != (self._model.name, self.environment.name, self.environment.cwd):
+        if before != (self._model.name, self.environment.name, str(self.folder)):
             await self._renew_prefix(session)
         return session
 
     async def latest_session(self) -> SessionRecord | None:
-        """The session used last in this working directory."""
-        return await self.store.sessions.latest(self.environment.cwd)
+        """The session used last in this folder, wherever its commands ran."""
+        return await self.store.sessions.latest(str(self.folder))
 
     async def switch_model(self, session: Session, name: str) -> None:
         """Let another model answer from the next call on.
@@ -267,7 +270,7 @@ class Runtime:
             user=self._memory.read("user"),
             memory=self._memory.read("memory"),
             skills=self.skills(),
-            context=context_files(Path(self.environment.cwd)),
+            context=context_files(self.folder),
             environment=self.environment.name,
             cwd=self.environment.cwd,
             today=datetime.now().astimezone().date(),
@@ -279,7 +282,7 @@ class Runtime:
         await self.store.sessions.set_prefix(session.id, session.prefix)
         await self.store.sessions.move(
             session.id,
-            cwd=self.environment.cwd,
+            cwd=str(self.folder),
             model=session.model.name,
             environment=self.environment.name,
         )
@@ -348,6 +351,7 @@ async def open_runtime(
         store = await stack.enter_async_context(Store.open(paths.database))
         yield Runtime(
             paths=paths,
+            folder=cwd,
             config=config,
             secrets=secrets,
             store=store,

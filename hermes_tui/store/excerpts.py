@@ -13,6 +13,7 @@ from hermes_tui.store.words import begins_word, folded, root, stem, word_end
 EXCERPT_CHARS = 240
 _BEFORE = 80
 """How many characters of an excerpt come before the first match."""
+_PLAIN_QUOTES = str.maketrans("\u00ab\u00bb", "\u2039\u203a")
 _GAP = re.compile(r"[\W_]*")
 
 
@@ -47,11 +48,16 @@ class Matcher:
                 start = position = _excerpt_start(text, left)
             if left >= start + EXCERPT_CHARS:
                 break
-            pieces += (text[position:left], "«", text[left:right], "»")
+            pieces += (_unmarked(text[position:left]), "«", text[left:right], "»")
             position = right
         end = max(position, min(start + EXCERPT_CHARS, len(text)))
-        line = " ".join("".join((*pieces, text[position:end])).split())
+        line = " ".join("".join((*pieces, _unmarked(text[position:end]))).split())
         return f"{'…' if start else ''}{line}{'…' if end < len(text) else ''}"
+
+
+def _unmarked(text: str) -> str:
+    """`text` with quotation marks that cannot be taken for the marks of a match."""
+    return text.translate(_PLAIN_QUOTES)
 
 
 def _excerpt_start(text: str, first_match: int) -> int:

@@ -37,6 +37,7 @@ class SessionRecord(Struct, frozen=True):
     title: str
     """Its first prompt, shortened, until somebody names it; empty before that."""
     cwd: str
+    """The folder Hermes was started in, wherever commands run."""
     model: str
     environment: str
     source: str

@@ -1,11 +1,17 @@
 """Replacing text in a file the way models ask for it: exactly, or nearly so."""
 
 import difflib
+import itertools
+import re
+from collections.abc import Iterable
 
 from hermes_tui.core.errors import ToolError
 from hermes_tui.core.messages import Diff
 
 COMPARED_LINES = 300
+"""Of a file, in looking for what an edit may have meant."""
+DIFFED_LINES = 20_000
+CONTEXT_LINES = 3
 
 
 def replaced(text: str, old: str, new: str, *, everywhere: bool = False) -> str:
@@ -93,8 +99,29 @@ def _closest(lines: list[str], wanted: list[str]) -> str:
 
 
 def diff_of(path: str, before: str, after: str) -> Diff:
-    """What changed, as people read it."""
-    lines = difflib.unified_diff(
-        before.splitlines(), after.splitlines(), f"a/{path}", f"b/{path}", lineterm=""
-    )
-    return Diff(path, "\n".join(lines))
+    """What changed, as people read it; only how much when too much did.
+
+    Takes up to a second; run it in a thread where that would be noticed.
+    """
+    old, new = before.splitlines(), after.splitlines()
+    head = _agreeing(old, new)
+    tail = _agreeing(reversed(old[head:]), reversed(new[head:]))
+    skipped, kept = max(0, head - CONTEXT_LINES), max(0, tail - CONTEXT_LINES)
+    old, new = old[skipped : len(old) - kept], new[skipped : len(new) - kept]
+    if len(old) + len(new) > DIFFED_LINES:
+        return Diff(path, f"--- a/{path}\n+++ b/{path}\n{len(old):,} lines became {len(new):,}.")
+    lines = difflib.unified_diff(old, new, f"a/{path}", f"b/{path}", lineterm="", n=CONTEXT_LINES)
+    return Diff(path, "\n".join(_shifted(line, skipped) for line in lines))
+
+
+def _agreeing(left: Iterable[str], right: Iterable[str]) -> int:
+    """How many lines are the same before the first that differs."""
+    pairs = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(left, right, strict=False))
+    return sum(1 for _ in pairs)
+
+
+def _shifted(line: str, by: int) -> str:
+    """A hunk's head with its line numbers moved down."""
+    if not by or not line.startswith("@@ "):
+        return line
+    return re.sub(r"(?<= [-+])\d+", lambda number: str(int(number[0]) + by), line)

@@ -9,6 +9,7 @@ from msgspec import Meta, Struct
 
 from hermes_tui.core.environment import Environment
 from hermes_tui.core.errors import ToolError
+from hermes_tui.core.messages import Diff
 from hermes_tui.safety.risk import Assessment
 from hermes_tui.tools.edit import diff_of, replaced
 from hermes_tui.tools.output import REFERENCE, OutputShelf
@@ -59,7 +60,7 @@ def file_tools(
         await workplace.environment.write_file(args.path, _encoded(args.content))
         lines = len(args.content.splitlines())
         told = f"{'Created' if before is None else 'Replaced'} {args.path} ({lines} lines)."
-        return Outcome(told, display=diff_of(args.path, before or "", args.content))
+        return Outcome(told, display=await _diff(args.path, before or "", args.content))
 
     async def edit(args: EditFileArgs, say: Say) -> Outcome:
         del say
@@ -69,7 +70,7 @@ def file_tools(
         if after == before:
             raise ToolError("The edit changes nothing.", hint="`old` and `new` are the same.")
         await workplace.environment.write_file(args.path, _encoded(after))
-        diff = diff_of(args.path, _shown(before), _shown(after))
+        diff = await _diff(args.path, _shown(before), _shown(after))
         return Outcome(f"Edited {args.path}.\n{diff.unified}", display=diff)
 
     def assess_read(args: ReadFileArgs) -> Assessment:
@@ -92,6 +93,10 @@ def file_tools(
             describe=lambda args: f"edit {args.path}\n\n{_sketch(args)}",
         ),
     )  # fmt: skip
+
+
+async def _diff(path: str, before: str, after: str) -> Diff:
+    return await anyio.to_thread.run_sync(diff_of, path, before, after)
 
 
 def _sketch(args: EditFileArgs) -> str:

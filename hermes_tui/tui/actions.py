@@ -4,9 +4,7 @@ import os
 import shlex
 import subprocess
 import tempfile
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import anyio.to_thread
 from textual.app import SuspendNotSupported
@@ -15,20 +13,16 @@ from hermes_tui.core.errors import ConfigError, NotFoundError
 from hermes_tui.tui.access import app_of
 from hermes_tui.tui.ports import Runtime
 from hermes_tui.tui.registry import key_name, palette_commands
+from hermes_tui.tui.screens.chat import Action, ChatScreen
 from hermes_tui.tui.widgets.header import PaneName
 
-if TYPE_CHECKING:
-    from hermes_tui.tui.screens.chat import ChatScreen
 
-Action = Callable[["ChatScreen", str], Awaitable[None]]
-
-
-def runtime_of(chat: "ChatScreen") -> Runtime:
+def runtime_of(chat: ChatScreen) -> Runtime:
     assert chat.runtime is not None, "the screen refuses these commands before it is attached"
     return chat.runtime
 
 
-async def show_palette(chat: "ChatScreen", _argument: str) -> None:
+async def show_palette(chat: ChatScreen, _argument: str) -> None:
     from hermes_tui.tui.screens.picker import Choice, Picker
 
     choices = [
@@ -45,19 +39,19 @@ async def show_palette(chat: "ChatScreen", _argument: str) -> None:
         chat.action_command(chosen)
 
 
-async def show_help(chat: "ChatScreen", _argument: str) -> None:
+async def show_help(chat: ChatScreen, _argument: str) -> None:
     from hermes_tui.tui.screens.help import HelpScreen
 
     keymap = dict(chat.runtime.config.tui.keys) if chat.runtime else {}
     await app_of(chat).push_screen_wait(HelpScreen(keymap))
 
 
-async def new_session(chat: "ChatScreen", _argument: str) -> None:
+async def new_session(chat: ChatScreen, _argument: str) -> None:
     chat.open_session(await runtime_of(chat).new_session())
     chat.prompt.focus()
 
 
-async def pick_session(chat: "ChatScreen", argument: str) -> None:
+async def pick_session(chat: ChatScreen, argument: str) -> None:
     from hermes_tui.tui.screens.sessions import LISTED, SessionPicker
 
     runtime = runtime_of(chat)
@@ -70,7 +64,7 @@ async def pick_session(chat: "ChatScreen", argument: str) -> None:
         await open_session(chat, chosen)
 
 
-async def open_session(chat: "ChatScreen", argument: str) -> None:
+async def open_session(chat: ChatScreen, argument: str) -> None:
     session = chat.conversation.session
     if chat.conversation.is_busy:
         chat.flash("Another session has to wait until the turn is over; esc stops it.")
@@ -79,7 +73,7 @@ async def open_session(chat: "ChatScreen", argument: str) -> None:
     chat.panes.go("chat")
 
 
-async def rename_session(chat: "ChatScreen", argument: str) -> None:
+async def rename_session(chat: ChatScreen, argument: str) -> None:
     from hermes_tui.tui.screens.line import Line
 
     session = chat.conversation.session
@@ -93,7 +87,7 @@ async def rename_session(chat: "ChatScreen", argument: str) -> None:
         chat.refresh_panes()
 
 
-async def delete_session(chat: "ChatScreen", _argument: str) -> None:
+async def delete_session(chat: ChatScreen, _argument: str) -> None:
     session = chat.conversation.session
     if session is None or not session.history:
         chat.flash("This session is empty; there is nothing to delete.")
@@ -104,7 +98,7 @@ async def delete_session(chat: "ChatScreen", _argument: str) -> None:
     chat.flash("Deleted. /restore brings it back.")
 
 
-async def restore_session(chat: "ChatScreen", _argument: str) -> None:
+async def restore_session(chat: ChatScreen, _argument: str) -> None:
     if not chat.deleted:
         chat.flash("No session was deleted since Hermes started.")
         return
@@ -114,7 +108,7 @@ async def restore_session(chat: "ChatScreen", _argument: str) -> None:
     await open_session(chat, session_id)
 
 
-async def pick_model(chat: "ChatScreen", argument: str) -> None:
+async def pick_model(chat: ChatScreen, argument: str) -> None:
     from hermes_tui.tui.screens.models import ModelPicker
 
     runtime, session = runtime_of(chat), chat.conversation.session
@@ -126,7 +120,7 @@ async def pick_model(chat: "ChatScreen", argument: str) -> None:
         chat.flash(f"From now on {name[:60]} answers.")
 
 
-async def pick_environment(chat: "ChatScreen", argument: str) -> None:
+async def pick_environment(chat: ChatScreen, argument: str) -> None:
     """Switch the place commands run in; opening it may take a while and says how far it is."""
     from hermes_tui.tui.screens.environments import EnvironmentPicker
 
@@ -140,7 +134,7 @@ async def pick_environment(chat: "ChatScreen", argument: str) -> None:
         chat.flash(f"Commands run in {name[:60]} from now on.")
 
 
-async def set_reasoning(chat: "ChatScreen", argument: str) -> None:
+async def set_reasoning(chat: ChatScreen, argument: str) -> None:
     from hermes_tui.tui.screens.picker import Choice, Picker
 
     runtime, session = runtime_of(chat), chat.conversation.session
@@ -161,7 +155,7 @@ async def set_reasoning(chat: "ChatScreen", argument: str) -> None:
             raise ConfigError(f"There is no level {other!r}.", hint="Choose off, low or high.")
 
 
-async def pick_theme(chat: "ChatScreen", argument: str) -> None:
+async def pick_theme(chat: ChatScreen, argument: str) -> None:
     from hermes_tui.tui.screens.themes import ThemePicker
 
     themes = sorted(app_of(chat).available_themes)
@@ -174,7 +168,7 @@ async def pick_theme(chat: "ChatScreen", argument: str) -> None:
         app_of(chat).theme = name
 
 
-async def cycle_mode(chat: "ChatScreen", _argument: str) -> None:
+async def cycle_mode(chat: ChatScreen, _argument: str) -> None:
     """Next looser mode; from the loosest back to the strictest."""
     from hermes_tui.safety.modes import MODES
 
@@ -182,7 +176,7 @@ async def cycle_mode(chat: "ChatScreen", _argument: str) -> None:
     runtime.mode = MODES[(MODES.index(runtime.mode) + 1) % len(MODES)]
 
 
-async def copy_answer(chat: "ChatScreen", _argument: str) -> None:
+async def copy_answer(chat: ChatScreen, _argument: str) -> None:
     history = chat.conversation.session.history if chat.conversation.session else []
     answers = [message.text for message in history if message.role == "assistant" and message.text]
     if not answers:
@@ -192,11 +186,11 @@ async def copy_answer(chat: "ChatScreen", _argument: str) -> None:
     chat.flash(f"Copied {len(answers[-1]):,} characters.")
 
 
-async def clear_view(chat: "ChatScreen", _argument: str) -> None:
+async def clear_view(chat: ChatScreen, _argument: str) -> None:
     chat.chat.transcript.clear()
 
 
-async def edit_queue(chat: "ChatScreen", _argument: str) -> None:
+async def edit_queue(chat: ChatScreen, _argument: str) -> None:
     from hermes_tui.tui.screens.picker import Choice, Picker
 
     queued = chat.conversation.queued
@@ -209,7 +203,7 @@ async def edit_queue(chat: "ChatScreen", _argument: str) -> None:
         chat.prompt.focus()
 
 
-async def interrupt(chat: "ChatScreen", _argument: str) -> None:
+async def interrupt(chat: ChatScreen, _argument: str) -> None:
     """Ctrl+c: copy a selection, else stop the turn, else empty the prompt."""
     if chat.prompt.has_focus and chat.prompt.selected_text:
         app_of(chat).copy_to_clipboard(chat.prompt.selected_text)
@@ -226,26 +220,26 @@ async def interrupt(chat: "ChatScreen", _argument: str) -> None:
         chat.flash("ctrl+q quits.")
 
 
-async def leave(chat: "ChatScreen", _argument: str) -> None:
+async def leave(chat: ChatScreen, _argument: str) -> None:
     await app_of(chat).action_quit()
 
 
-async def zoom(chat: "ChatScreen", _argument: str) -> None:
+async def zoom(chat: ChatScreen, _argument: str) -> None:
     chat.panes.zoom()
 
 
 def toggling(pane: PaneName) -> Action:
-    async def toggle(chat: "ChatScreen", _argument: str) -> None:
+    async def toggle(chat: ChatScreen, _argument: str) -> None:
         chat.panes.toggle(pane)
 
     return toggle
 
 
-async def focus_prompt(chat: "ChatScreen", _argument: str) -> None:
+async def focus_prompt(chat: ChatScreen, _argument: str) -> None:
     chat.panes.go("chat")
 
 
-async def view_memory(chat: "ChatScreen", name: str) -> None:
+async def view_memory(chat: ChatScreen, name: str) -> None:
     from hermes_tui.tui.screens.viewer import Viewer
 
     for file in runtime_of(chat).memory_files():
@@ -254,7 +248,7 @@ async def view_memory(chat: "ChatScreen", name: str) -> None:
             await app_of(chat).push_screen_wait(Viewer(name, file.text, note))
 
 
-async def view_skill(chat: "ChatScreen", name: str) -> None:
+async def view_skill(chat: ChatScreen, name: str) -> None:
     from hermes_tui.tui.screens.viewer import Viewer
 
     skills = await anyio.to_thread.run_sync(runtime_of(chat).skills)
@@ -273,7 +267,7 @@ def _skill_text(path: Path) -> str | None:
         return None
 
 
-async def edit_outside(chat: "ChatScreen", _argument: str) -> None:
+async def edit_outside(chat: ChatScreen, _argument: str) -> None:
     """Edit the prompt in `$VISUAL` or `$EDITOR`; the agent goes on meanwhile."""
     editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
     text = chat.prompt.whole_text

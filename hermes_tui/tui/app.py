@@ -20,6 +20,7 @@ from textual.app import App
 from hermes_tui.core.errors import HermesError
 from hermes_tui.core.ports import Human
 from hermes_tui.tui import terminal_guard
+from hermes_tui.tui.actions import ACTIONS
 from hermes_tui.tui.human import TuiHuman
 from hermes_tui.tui.ports import Runtime
 from hermes_tui.tui.screens.chat import ChatScreen
@@ -80,7 +81,7 @@ class HermesApp(App[int]):
             self.register_theme(theme)
         self.theme = DEFAULT
         self.human = TuiHuman()
-        self.chat = ChatScreen(self.human, clock=clock, now=now)
+        self.chat = ChatScreen(self.human, ACTIONS, clock=clock, now=now)
         self.failure: HermesError | None = None
         """Why the runtime could not be opened, or broke."""
         self._open_runtime = open_runtime

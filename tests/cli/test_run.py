@@ -175,6 +175,11 @@ async def test_stdin_that_is_no_utf8_is_refused() -> None:
     assert (done.code, "not UTF-8 (byte 3)" in done.err) == (2, True)
 
 
+async def test_a_prompt_that_is_no_utf8_is_refused() -> None:
+    done = await hermes("run", "-m", "rehearsal", "read \udcff.txt")
+    assert (done.code, "The prompt is not UTF-8." in done.err) == (2, True)
+
+
 async def test_a_server_that_is_not_there_is_named() -> None:
     env = {"OPENAI_BASE_URL": "http://127.0.0.1:9/v1", "OPENAI_API_KEY": "sk-test-0123456789"}
     config = Path(os.environ["HERMES_HOME"]) / "config.yaml"

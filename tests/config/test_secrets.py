@@ -178,6 +178,15 @@ def test_known_values_are_blotted_out_of_texts() -> None:
     assert text == "[B_TOKEN] [A_KEY] short [D]"
 
 
+def test_keys_written_into_the_configuration_are_blotted_out_too() -> None:
+    headers = {"X-Title": "a common word", "X-Auth": "header-value"}
+    provider = ProviderConfig(api_key=KEY, headers=headers)
+    secrets = Secrets({}, {})
+    secrets.fill(Config(providers={"mine": provider}), "mine")
+    text = secrets.redact(f"{KEY}, a common word, header-value")
+    assert text == "[providers.mine.api_key], a common word, [providers.mine.headers.X-Auth]"
+
+
 class FakeKeyring(types.ModuleType):
     """Stands in for the optional package `keyring`, which is not installed for tests."""
 
@@ -206,6 +215,7 @@ def test_the_keyring_is_asked_last_once_and_only_when_wanted(
     assert keyring.asked == []
     assert secrets["NOUS_API_KEY"] == secrets["NOUS_API_KEY"] == KEY
     assert secrets.place("NOUS_API_KEY") == "keyring"
+    assert secrets.redact(f"with {KEY}") == "with [NOUS_API_KEY]"
     assert secrets.get("OPENAI_BASE_URL") is None
     assert keyring.asked == [("hermes", "NOUS_API_KEY")]
     with pytest.raises(ConfigError, match="keyring cannot be read: OSError"):

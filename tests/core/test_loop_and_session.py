@@ -1,6 +1,7 @@
 """The loop and the session, driven by a scripted model through their public face."""
 
 from collections.abc import AsyncGenerator, Callable, Sequence
+from itertools import pairwise
 
 import anyio
 import pytest
@@ -25,6 +26,7 @@ from hermes_tui.core.messages import Message, ToolCall, ToolResult
 from hermes_tui.core.ports import Emit, ModelItem, ModelRequest, Prefix, ToolSpec
 from hermes_tui.core.usage import Usage
 from hermes_tui.models.scripted import ScriptedModel, calls, says
+from hermes_tui.models.wire import wire_messages
 
 
 class ListJournal:
@@ -365,6 +367,10 @@ def test_any_prefix_of_events_then_cancel_leaves_a_history_providers_accept(
         assert isinstance(events[-1], TurnFinished)
         unusual = [p for p in problems(session.history) if "two user" not in p]
         assert unusual == []
+        sent = wire_messages(ModelRequest(session.prefix, tuple(session.history)))
+        roles = [message["role"] for message in sent]
+        refused = {("user", "user"), ("assistant", "assistant"), ("tool", "user")}
+        assert not refused.intersection(pairwise(roles)), roles
         session.model = ScriptedModel(says("still fine"))
         await play(session, "and now?")
         assert session.history[-1].text.strip() == "still fine"

@@ -24,9 +24,9 @@ from hermes_tui.core.messages import Reasoning, Text, ToolCall, ToolResult, tool
 from hermes_tui.core.ports import Model
 from hermes_tui.models.direct import DirectModel, Timeouts
 from hermes_tui.models.litellm_model import LOGGERS, LitellmModel, load, warm
-from hermes_tui.models.retry import close_model
 from hermes_tui.models.scripted import calls
 from hermes_tui.models.target import Lane, Secret, Target
+from hermes_tui.models.wrapped import close_model
 from tests.doubles.openai_server import Answer, OpenAIServer, call, error, serve
 from tests.models.asking import TERMINAL, ask, items_of, parts_in, reasoning_in, reply_of, text_in
 
@@ -101,6 +101,7 @@ async def test_key_headers_and_history_reach_the_server(connect: Connect) -> Non
         "user",
         "assistant",
         "tool",
+        "assistant",
         "user",
     ]
     assert sent["messages"][2]["tool_calls"][0]["function"]["arguments"] == '{"command": "ls"}'

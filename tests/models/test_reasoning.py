@@ -8,7 +8,7 @@ from hermes_tui.core.messages import user
 from hermes_tui.core.ports import Model, ModelItem, ModelRequest, Prefix, Reply
 from hermes_tui.models.reasoning import Reasoning, direct_fields, litellm_fields
 from hermes_tui.models.resolve import ProviderSettings, resolve
-from hermes_tui.models.retry import close_model
+from hermes_tui.models.wrapped import close_model
 from tests.doubles.openai_server import Answer, error, serve
 
 REQUEST = ModelRequest(Prefix("system", ()), (user("hi"),))

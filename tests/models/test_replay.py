@@ -92,7 +92,7 @@ async def test_no_key_reaches_a_recording(tmp_path: Path, piece_chars: int) -> N
     path = tmp_path / "one.jsonl"
     async with serve(Answer(f'The key is "{KEY}".', piece_chars=piece_chars)) as server:
         inner = DirectModel(Target("b/m", "b", "b", "m", server.url, api_key=Secret(KEY)))
-        recording = RecordingModel(inner, path, secrets=[KEY, "short"])
+        recording = RecordingModel(inner, path, secrets=[KEY])
         reply = await reply_of(recording, ask("x"))
         await recording.aclose()
     assert KEY in reply.message.text

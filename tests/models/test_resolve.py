@@ -16,8 +16,8 @@ from hermes_tui.models.resolve import (
     find_target,
     resolve,
 )
-from hermes_tui.models.retry import close_model
 from hermes_tui.models.target import Target
+from hermes_tui.models.wrapped import close_model
 from tests.doubles.openai_server import Answer, error, serve
 from tests.models.asking import ask, reply_of
 

@@ -1,3 +1,5 @@
+import difflib
+
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -51,3 +53,21 @@ def test_a_diff_shows_only_what_changed() -> None:
     assert "-b" in diff.unified.splitlines()
     assert "+c" in diff.unified.splitlines()
     assert diff_of("x.py", "a", "a").unified == ""
+
+
+@given(st.lists(st.integers(0, 1000), max_size=40, unique=True), st.data())
+def test_a_diff_counts_its_lines_from_the_start_of_the_file(
+    numbers: list[int], data: st.DataObject
+) -> None:
+    before = [str(number) for number in numbers]
+    after = list(before)
+    if before:
+        after[data.draw(st.integers(0, len(before) - 1))] = "changed"
+    whole = "\n".join(difflib.unified_diff(before, after, "a/x", "b/x", lineterm=""))
+    assert diff_of("x", "\n".join(before), "\n".join(after)).unified == whole
+
+
+def test_files_too_different_to_compare_are_counted() -> None:
+    before = "".join(f"old {number}\n" for number in range(15_000))
+    after = "".join(f"new {number}\n" for number in range(15_000))
+    assert diff_of("x", before, after).unified.endswith("15,000 lines became 15,000.")

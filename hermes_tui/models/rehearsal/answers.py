@@ -1,7 +1,7 @@
 """What the rehearsal model says about results: only what stands in them."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 
 from hermes_tui.core.messages import ToolResult
 from hermes_tui.models.rehearsal.phrases import EXAMPLES, Step
@@ -18,18 +18,18 @@ _NOTE = re.compile(r"\[[^\]]*\]")
 _EXIT = re.compile(r"^\[Exit code (\d+)\.\]\s*(?:\[[^\]\n]*\]\s*)*\Z", re.MULTILINE)
 
 
-def greeting() -> str:
-    return f"Hello. I am the {LABEL}.\n\n{understood()}"
+def greeting(tools: Set[str]) -> str:
+    return f"Hello. I am the {LABEL}.\n\n{understood(tools)}"
 
 
-def unknown(text: str) -> str:
+def unknown(text: str, tools: Set[str]) -> str:
     shown = text if len(text) <= 80 else text[:79] + "…"
-    return f"I do not understand {shown!r}: I am the {LABEL}.\n\n{understood()}"
+    return f"I do not understand {shown!r}: I am the {LABEL}.\n\n{understood(tools)}"
 
 
-def understood() -> str:
-    """What to say to it."""
-    lines = "\n".join(f"- {example}" for example in EXAMPLES)
+def understood(tools: Set[str]) -> str:
+    """What to say to it while it has these `tools`."""
+    lines = "\n".join(f"- {example}" for example, tool in EXAMPLES.items() if tool in tools)
     return f"I carry out plain requests like these with the real tools:\n\n{lines}"
 
 

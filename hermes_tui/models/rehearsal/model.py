@@ -75,14 +75,15 @@ def answer(request: ModelRequest) -> Message:
     progress = progress_of(request.messages)
     done = len(progress.results)
     failed = next((at for at, one in enumerate(progress.results) if one.is_error), None)
-    stopped_by = _obstacle(progress, {tool.name for tool in request.prefix.tools})
+    tools = {tool.name for tool in request.prefix.tools}
+    stopped_by = _obstacle(progress, tools)
     if failed is None and stopped_by is None and done < len(progress.calling):
         step = progress.calling[done]
         arguments = _arguments(step, progress.previous(done), request)
         call = ToolCall(_call_id(request.messages), step.tool, _encoded(arguments))
         parts: tuple[Part, ...] = (Text(_announced(step, done, len(progress.calling))), call)
         return Message("assistant", parts)
-    return Message("assistant", (Text(_closing(progress, failed, stopped_by)),))
+    return Message("assistant", (Text(_closing(progress, stopped_by, tools)),))
 
 
 def progress_of(messages: Sequence[Message]) -> Progress:
@@ -111,7 +112,9 @@ def _obstacle(progress: Progress, tools: set[str]) -> str | None:
     position = 0
     for step in progress.steps:
         if step.talk == "unknown":
-            return answers.unknown(step.intent) if position >= len(progress.results) else None
+            return (
+                answers.unknown(step.intent, tools) if position >= len(progress.results) else None
+            )
         if not step.tool:
             continue
         if position == len(progress.results):
@@ -143,10 +146,10 @@ def _announced(step: Step, position: int, count: int) -> str:
     return f"{start}, I {step.intent}."
 
 
-def _closing(progress: Progress, failed: int | None, stopped_by: str | None) -> str:
+def _closing(progress: Progress, stopped_by: str | None, tools: set[str]) -> str:
     """What came of each step, and what was not done."""
     if not progress.steps:
-        return answers.greeting()
+        return answers.greeting(tools)
     said: list[str] = []
     position = 0
     for step in progress.steps:
@@ -156,7 +159,7 @@ def _closing(progress: Progress, failed: int | None, stopped_by: str | None) -> 
             said.append(answers.told(step, progress.results[position]))
             position += 1
         elif step.talk == "greeting":
-            said.append(answers.greeting())
+            said.append(answers.greeting(tools))
         elif step.talk == "summary":
             said.append(_summarised(progress, position))
         else:

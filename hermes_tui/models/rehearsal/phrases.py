@@ -137,8 +137,9 @@ def _find_named(match: Match) -> Step:
 
 def _read(match: Match) -> Step | None:
     path = _path(match)
-    is_marked = (match["path"] or "")[:1] in {"`", '"', "'"}
-    if not (is_marked or match.groupdict().get("file") or re.search(r"[./]|^[A-Z]{3,}$", path)):
+    is_marked = (match["path"] or "")[:1] in {"`", '"', "'"} or match.groupdict().get("file")
+    is_named = match[0].lower().startswith(("read ", "open ")) and not _IT.fullmatch(path)
+    if not (is_marked or is_named or re.search(r"[./]|^[A-Z]{3,}$", path)):
         return None
     arguments: dict[str, Any] = {"path": path}
     count = (match.groupdict().get("count") or "").lower()
@@ -330,18 +331,18 @@ PHRASES: tuple[Phrase, ...] = (
            r"(?:folder|directory))", _fixed("pwd")),
 )  # fmt: skip
 
-EXAMPLES: tuple[str, ...] = (
-    "list the five largest files here, then write their names to top.txt",
-    "run `git status` and summarise what it printed",
-    "find files named *.py",
-    "search for TODO in src",
-    "read README.md",
-    "write hello to notes.txt",
-    "replace `hello` with `good morning` in notes.txt",
-    "run `sleep 60` in the background, then list background commands",
-    "make a plan: look around, change it, test it",
-    "remember that I prefer tabs",
-    "what did we say about backups?",
-    "save this as a skill called nightly-check",
-)
-"""Shown to a person who asks what is understood."""
+EXAMPLES = {
+    "list the five largest files here, then write their names to top.txt": "list_files",
+    "run `git status` and summarise what it printed": "terminal",
+    "find files named *.py": "list_files",
+    "search for TODO in src": "search_files",
+    "read README.md": "read_file",
+    "write hello to notes.txt": "write_file",
+    "replace `hello` with `good morning` in notes.txt": "edit_file",
+    "run `sleep 60` in the background, then list background commands": "process",
+    "make a plan: look around, change it, test it": "todo",
+    "remember that I prefer tabs": "memory",
+    "what did we say about backups?": "session_search",
+    "save this as a skill called nightly-check": "skill_save",
+}
+"""What a person who asks may be shown, each with the tool it takes."""

@@ -13,7 +13,7 @@ from hermes_tui.tui.view.transcript import TranscriptView
 
 TRY = (
     "list the five largest files here, then write them to top.txt",
-    "what changed in this repository this week?",
+    "run `git log --oneline -5` and summarise what it printed",
     "remember that I like short answers",
 )
 

@@ -1,6 +1,6 @@
 """The main screen: conversation in the middle, what surrounds it at the sides."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from functools import partial
 from time import monotonic
@@ -15,7 +15,6 @@ from textual.screen import Screen
 
 from hermes_tui.core.errors import HermesError
 from hermes_tui.core.events import Event, MessageAdded, TextDelta, TurnFinished
-from hermes_tui.tui.actions import ACTIONS
 from hermes_tui.tui.conversation import Conversation
 from hermes_tui.tui.dialogs.approval import ApprovalSheet
 from hermes_tui.tui.dialogs.slot import SheetSlot
@@ -43,6 +42,9 @@ from hermes_tui.tui.widgets.status import StatusBar
 if TYPE_CHECKING:
     from hermes_tui.agent.session import Session
 
+Action = Callable[["ChatScreen", str], Awaitable[None]]
+"""What a command does, given what stood after its name."""
+
 FLASH_SECONDS = 2.5
 ESC_SECONDS = 2.0
 """Within this time a second esc stops the turn although the prompt has text."""
@@ -59,9 +61,15 @@ class ChatScreen(Screen[None]):
     BINDINGS: ClassVar = bindings_of("everywhere", priority=True)
 
     def __init__(
-        self, human: TuiHuman, *, clock: Callable[[], float], now: Callable[[], datetime]
+        self,
+        human: TuiHuman,
+        actions: Mapping[str, Action],
+        *,
+        clock: Callable[[], float],
+        now: Callable[[], datetime],
     ) -> None:
         super().__init__()
+        self._actions = actions
         self.runtime: Runtime | None = None
         self.now = now
         self.deleted: list[str] = []
@@ -222,7 +230,7 @@ class ChatScreen(Screen[None]):
 
     async def _perform(self, command_id: str, argument: str) -> None:
         try:
-            await ACTIONS[command_id](self, argument)
+            await self._actions[command_id](self, argument)
         except HermesError as error:
             self.chat.transcript.add_notice(str(error), "error")
         self.show_standing()

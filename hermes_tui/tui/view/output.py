@@ -1,13 +1,12 @@
 """Live output of running commands: a long, cheap, coloured log."""
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from rich.cells import cell_len
 from rich.style import Style
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.geometry import Region, Size
-from textual.scroll_view import ScrollView
 from textual.selection import Selection
 from textual.strip import Strip
 
@@ -16,12 +15,13 @@ from hermes_tui.tui.access import app_of
 from hermes_tui.tui.render.ansi import OutputLines
 from hermes_tui.tui.render.palette import DEFAULT, Palette
 from hermes_tui.tui.render.wrap import restyle
+from hermes_tui.tui.view.still_scroll import StillScroll
 
 KEPT_LINES = 10_000
 CACHED_LINES = 512
 
 
-class OutputView(ScrollView, can_focus=True):
+class OutputView(StillScroll, can_focus=True):
     """The last lines of a command's output, not wrapped; it follows until the reader scrolls up.
 
     Lines are kept as sanitised text; colours are worked out for lines in sight only.
@@ -130,24 +130,6 @@ class OutputView(ScrollView, can_focus=True):
         super().watch_scroll_y(old_value, new_value)
         if not self._is_moving:
             self._follow = self.scroll_offset.y >= self.max_scroll_y
-
-    def scroll_to(
-        self,
-        x: float | None = None,
-        y: float | None = None,
-        *,
-        animate: bool = True,
-        speed: float | None = None,
-        duration: float | None = None,
-        easing: Any = None,
-        force: bool = False,
-        on_complete: Any = None,
-        level: Any = "basic",
-        immediate: bool = False,
-    ) -> None:
-        """Without animation: lines forgotten meanwhile would make it jump."""
-        del animate, speed, duration, easing, level, immediate
-        super().scroll_to(x, y, animate=False, force=force, on_complete=on_complete)
 
     def render_line(self, y: int) -> Strip:
         base = self.rich_style

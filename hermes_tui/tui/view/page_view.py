@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from time import monotonic
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from rich.segment import Segment
 from textual import events
@@ -10,7 +10,6 @@ from textual.binding import Binding, BindingType
 from textual.geometry import Offset, Region, Size
 from textual.message import Message
 from textual.reactive import reactive
-from textual.scroll_view import ScrollView
 from textual.selection import Selection
 from textual.strip import Strip
 from textual.timer import Timer
@@ -20,6 +19,7 @@ from hermes_tui.tui.render.palette import Glyphs, Palette
 from hermes_tui.tui.render.wrap import restyle
 from hermes_tui.tui.view.blocks import MARGIN, AnswerBlock, Block, Drawing
 from hermes_tui.tui.view.page import Page
+from hermes_tui.tui.view.still_scroll import StillScroll
 
 IDLE_SECONDS = 0.05
 IDLE_SLICE_SECONDS = 0.005
@@ -32,7 +32,7 @@ SELECTED_LINES = 5_000
 """No more lines than this are copied by a selection."""
 
 
-class PageView(ScrollView, can_focus=True):
+class PageView(StillScroll, can_focus=True):
     """Blocks from the oldest at the top to the newest at the bottom.
 
     It stays at the end as the page grows only when the reader was at the end;
@@ -132,24 +132,6 @@ class PageView(ScrollView, can_focus=True):
         if not self.page.has_end:
             self._turn_to(len(self.page.blocks))
         self._move_to(self.page.height)
-
-    def scroll_to(
-        self,
-        x: float | None = None,
-        y: float | None = None,
-        *,
-        animate: bool = True,
-        speed: float | None = None,
-        duration: float | None = None,
-        easing: Any = None,
-        force: bool = False,
-        on_complete: Any = None,
-        level: Any = "basic",
-        immediate: bool = False,
-    ) -> None:
-        """Without animation, whatever is asked: lines admitted meanwhile would make it jump."""
-        del animate, speed, duration, easing, level, immediate
-        super().scroll_to(x, y, animate=False, force=force, on_complete=on_complete)
 
     def on_mount(self) -> None:
         self._idle = self.set_interval(IDLE_SECONDS, self._measure_older, pause=True)
