@@ -6,16 +6,13 @@ from typing import Any
 from hermes_tui.core.ports import Human
 from hermes_tui.memory.files import MemoryFiles
 from hermes_tui.store.search import Search
-from hermes_tui.tools.conversation import (
-    clarify_tool,
-    memory_tool,
-    session_search_tool,
-    todo_tool,
-)
+from hermes_tui.tools.conversation import clarify_tool, todo_tool
 from hermes_tui.tools.files import file_tools
+from hermes_tui.tools.memory import memory_tool
 from hermes_tui.tools.output import OutputShelf
 from hermes_tui.tools.registry import Tool
 from hermes_tui.tools.search import list_files_tool, search_files_tool
+from hermes_tui.tools.session_search import session_search_tool
 from hermes_tui.tools.terminal import process_tool, terminal_tool
 from hermes_tui.tools.workplace import Workplace
 

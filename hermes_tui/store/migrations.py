@@ -100,7 +100,56 @@ def _first(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_first,)
+def _memory(connection: sqlite3.Connection) -> None:
+    for statement in (
+        # How a long history is shortened for the model; the messages themselves stay.
+        """
+        CREATE TABLE compactions (
+            session    INTEGER NOT NULL REFERENCES sessions ON DELETE CASCADE,
+            at         INTEGER NOT NULL,
+            head       INTEGER NOT NULL,    -- last message before the summary, 0: none
+            tail       INTEGER NOT NULL,    -- first message after it
+            summary    TEXT NOT NULL
+        )
+        """,
+        "CREATE INDEX compactions_by_session ON compactions (session)",
+        # What a session was about, once it has ended.
+        """
+        CREATE TABLE summaries (
+            session    INTEGER PRIMARY KEY REFERENCES sessions ON DELETE CASCADE,
+            at         INTEGER NOT NULL,
+            upto       INTEGER NOT NULL,    -- the last message it covers
+            method     TEXT NOT NULL,       -- 'extractive', or the model's name
+            text       TEXT NOT NULL,       -- as people and the index read it
+            body       TEXT NOT NULL        -- JSON of the note
+        )
+        """,
+        "ALTER TABLE sessions ADD COLUMN archived_at INTEGER",
+        # Every item the memory files ever held, so that their caps lose nothing.
+        """
+        CREATE TABLE memory_items (
+            id            INTEGER PRIMARY KEY AUTOINCREMENT,
+            target        TEXT NOT NULL CHECK (target IN ('memory', 'user')),
+            text          TEXT NOT NULL,
+            kind          TEXT NOT NULL,    -- fact, preference, project, environment, task
+            origin        TEXT NOT NULL,    -- person, agent, hand, import
+            session       TEXT NOT NULL,    -- id, or '' when none; outlives the session
+            evidence      TEXT NOT NULL,    -- a quote or a command that bears it out
+            learnt_at     INTEGER NOT NULL,
+            confirmed_at  INTEGER NOT NULL,
+            ended_at      INTEGER,          -- NULL: in the file now
+            ending        TEXT,             -- superseded, archived, forgotten
+            superseded_by INTEGER REFERENCES memory_items,
+            strength      INTEGER NOT NULL DEFAULT 0,
+            is_pinned     INTEGER NOT NULL DEFAULT 0
+        )
+        """,
+        "CREATE INDEX memory_items_in_file ON memory_items (target) WHERE ended_at IS NULL",
+    ):
+        connection.execute(statement)
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_first, _memory)
 
 
 def migrate(connection: sqlite3.Connection, path: Path) -> None:
