@@ -112,8 +112,8 @@ async def screen(home: Path, times: int) -> None:
     def once(url: str) -> None:
         terminal = Terminal([*HERMES, "--model", "openai/mock"], environment(home, url))
         try:
-            painted.append(terminal.wait_for(r"\S"))
-            ready.append(terminal.wait_for("idle|ready"))
+            painted.append(terminal.wait_for("Ask Hermes"))
+            ready.append(terminal.wait_for("● idle"))
             for number in range(3):
                 terminal.type(f"question {number}\r")
                 terminal.wait_for(rf"(?s)question {number}.*hello")

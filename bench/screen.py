@@ -62,15 +62,14 @@ class Terminal:
 
 
 def resident_mib(pid: int) -> float:
-    """The memory of the largest process among `pid` and its children."""
-    sizes = [_rss(pid), *(resident_mib(child) for child in _children(pid))]
-    return max(sizes)
+    """The memory of `pid` and its descendants, shared pages divided among their users (PSS)."""
+    return _pss(pid) + sum(resident_mib(child) for child in _children(pid))
 
 
 def _children(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-def _rss(pid: int) -> float:
-    match = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+def _pss(pid: int) -> float:
+    match = re.search(r"\nPss:\s+(\d+) kB", Path(f"/proc/{pid}/smaps_rollup").read_text())
     return int(match[1]) / 1024 if match else 0.0

@@ -1,6 +1,7 @@
 """What every environment has in common: all of the contract, given a byte channel."""
 
 import asyncio
+import re
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Coroutine, Mapping, Sequence
@@ -13,11 +14,12 @@ import msgspec
 
 from hermes_environments import files, jobs, plain_sh
 from hermes_environments.capture import Capture
-from hermes_environments.channel import Capabilities, Channel, ChannelLostError
+from hermes_environments.channel import Capabilities, Channel, ChannelLostError, read_all
 from hermes_environments.conversation import Conversation, Outcome, Worker
 from hermes_environments.worker import (
     BOOTSTRAP,
     EXEC_ID,
+    LEFT,
     SWEEP,
     SWEEP_ALONE,
     Baseline,
@@ -131,13 +133,14 @@ class BaseEnvironment(ABC):
         Raises:
             EnvironmentUnavailableError: there is no sh either.
         """
-        printed = await self._ask(["sh", "-c", "command -v bash; echo sh"])
-        if not printed.endswith(b"sh\n"):
+        # A login may say something before.
+        *before, last = (await self._ask(["sh", "-c", "command -v bash; echo sh"])).split() or [b""]
+        if last != b"sh":
             raise EnvironmentUnavailableError(
                 f"There is no shell in {self.name}, and commands run in one.",
                 hint="Choose one that has bash or sh.",
             )
-        if printed == b"sh\n":
+        if not (before and before[-1].endswith(b"bash")):
             self.use_plain_sh()
 
     def use_plain_sh(self) -> None:
@@ -258,12 +261,12 @@ class BaseEnvironment(ABC):
 
     async def sweep(self, exec_id: str) -> int:
         """End every process with this id inside the environment; how many are left."""
-        left = _last_number(await self._ask(["sh", "-c", SWEEP, "sweep", exec_id]))
+        left = await self._swept(SWEEP, exec_id)
         if left is not None:
             return left
         # Most likely nothing can be started there for want of processes or memory.
         for _ in range(SWEEPS):
-            left = _last_number(await self._ask(["sh", "-c", SWEEP_ALONE, "sweep", exec_id]))
+            left = await self._swept(SWEEP_ALONE, exec_id)
             if left == 0:
                 return 0
             await anyio.sleep(SWEEP_PAUSE)
@@ -271,16 +274,13 @@ class BaseEnvironment(ABC):
             return left
         raise ChannelLostError(f"Nothing can be started in {self._name} to end processes.")
 
-    async def _ask(self, argv: Sequence[str]) -> bytes:
-        """What a program prints that leaves nothing behind."""
-        channel = await self.channel(argv, env={})
-        try:
-            printed = b""
-            while data := await channel.recv():
-                printed += data
-        finally:
-            await channel.close()
-        return printed
+    async def _swept(self, script: str, exec_id: str) -> int | None:
+        found = LEFT.search(await self._ask(["sh", "-c", script, "sweep", exec_id], until=LEFT))
+        return int(found[1]) if found else None
+
+    async def _ask(self, argv: Sequence[str], *, until: re.Pattern[bytes] | None = None) -> bytes:
+        """What a program prints that leaves nothing behind, up to the line `until` matches."""
+        return await read_all(await self.channel(argv, env={}), until=until)
 
     def _absolute(self, path: str) -> str:
         if path == "~" or path.startswith(("/", "~/")):
@@ -361,14 +361,17 @@ class BaseEnvironment(ABC):
         if outcome.exit_code is None:
             return Ended.LOST, None
         if outcome.header is None:
-            raise EnvironmentUnavailableError(
-                f"bash in {self._name} ended with exit code {outcome.exit_code} "
-                "before it ran the command.",
-                hint="Check that bash is installed there and starts.",
-            )
+            raise self._not_begun(outcome.exit_code)
         if not outcome.header.is_in_cwd:
             raise self._not_run(script)
         return Ended.EXIT, outcome.exit_code
+
+    def _not_begun(self, exit_code: int) -> EnvironmentUnavailableError:
+        """The error for a shell that ended before it ran the command."""
+        return EnvironmentUnavailableError(
+            f"bash in {self._name} ended with exit code {exit_code} before it ran the command.",
+            hint="Check that bash is installed there and starts.",
+        )
 
     def _not_run(self, script: Script) -> ToolError:
         """The error for a folder that is not there; elsewhere the command could do harm."""
@@ -461,12 +464,6 @@ class BaseEnvironment(ABC):
             argv = ["sh", "-c", plain_sh.BOOTSTRAP, "sh"]
         channel = await self.channel(argv, env={EXEC_ID: exec_id})
         return Worker(exec_id=exec_id, channel=channel, is_prewarmed=is_prewarmed)
-
-
-def _last_number(printed: bytes) -> int | None:
-    """The number a program printed last; a login may say something before."""
-    words = printed.split()
-    return int(words[-1]) if words and words[-1].isdigit() else None
 
 
 def _look_at(spare: asyncio.Task[Worker]) -> None:

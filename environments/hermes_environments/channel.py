@@ -1,5 +1,6 @@
 """The one thing a new environment has to provide: a process as byte pipes."""
 
+import re
 from typing import Protocol
 
 from msgspec import Struct
@@ -46,6 +47,20 @@ class Channel(Protocol):
         discarding what they write where the transport would not.
         """
         ...
+
+
+async def read_all(channel: Channel, *, until: re.Pattern[bytes] | None = None) -> bytes:
+    """All a process prints, or up to the line `until` matches; the channel is closed then."""
+    heard = b""
+    try:
+        # dockerd 20.10 tells of an end late when children of another process hold its output.
+        while not (until and heard.endswith(b"\n") and until.search(heard)):
+            if not (data := await channel.recv()):
+                break
+            heard += data
+    finally:
+        await channel.close()
+    return heard
 
 
 class Capabilities(Struct, frozen=True, kw_only=True):

@@ -1,46 +1,35 @@
 """Commands in a sandbox at Daytona: found by name, started when it sleeps, stopped when idle."""
 
 import asyncio
-import hashlib
-import os
 import re
-import shutil
+import shlex
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import anyio
 
-from hermes_environments import daytona_account, jobs
-from hermes_environments.base import FRIENDLY, BaseEnvironment
-from hermes_environments.capture import make_private
+from hermes_environments import daytona_account
+from hermes_environments.base import FRIENDLY
 from hermes_environments.channel import Capabilities, Channel
+from hermes_environments.cloud import CloudEnvironment
 from hermes_environments.daytona_account import DaytonaOptions, check, explained, load_sdk
 from hermes_environments.daytona_channel import TerminalChannel
-from hermes_environments.file_lock import FileLock
-from hermes_environments.options import read_options
-from hermes_environments.worker import SWEEP
-from hermes_tui.core.environment import Attendant, CommandResult, Job, NoAttendant
+from hermes_environments.options import passed, read_options
+from hermes_tui.core.environment import Attendant, Job
 from hermes_tui.core.errors import EnvironmentUnavailableError
 
-KILLED = 137
 STARTED = "started"
 LIMITS = frozenset({"cpus", "memory", "disk", "network"})
 SLEEPING = frozenset({"stopped", "archived", "paused", "stopping", "archiving", "pausing"})
 GONE = frozenset({"destroyed", "destroying", "error", "build_failed"})
 STOP_SECONDS = 15
-SWEEP_SECONDS = 10
+ASK_SECONDS = 10
 PULSES = 3
 """How often a sandbox with a running job is told so, per idle time."""
 
 
-class DaytonaEnvironment(BaseEnvironment):
-    """Commands in a sandbox every Hermes with the same folder and name shares.
-
-    Nothing of ours stays connected to it between commands, so Daytona stops it after
-    `idle_minutes`; the next command starts it again, with its files.
-    """
+class DaytonaEnvironment(CloudEnvironment):
+    """Commands in a sandbox Daytona stops after `idle_minutes`."""
 
     capabilities = Capabilities(prewarm=False, durable=True, hibernate=True, limits=LIMITS)
 
@@ -58,24 +47,15 @@ class DaytonaEnvironment(BaseEnvironment):
         del cwd
         self._options = read_options(DaytonaOptions, options, environment=name)
         check(self._options, name=name)
-        passed = {key: os.environ[key] for key in pass_env if key in os.environ}
         super().__init__(
             name,
-            cwd=self._options.workdir,
+            workdir=self._options.workdir,
             state_dir=state_dir,
-            variables={**FRIENDLY, **passed, **self._options.env},
+            variables={**FRIENDLY, **passed(pass_env), **self._options.env},
+            attendant=attendant,
         )
-        self._attendant = attendant or NoAttendant()
-        place = f"{os.uname().nodename}\n{Path(state_dir).absolute()}\n{name}"
-        slug = re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-")[:24]
-        self._key = f"hermes-{slug}-{hashlib.sha256(place.encode()).hexdigest()[:10]}"
-        self._home = Path(state_dir).absolute() / "daytona" / self._key
-        self._users = FileLock(self._home / "users")
-        """Held shared while open: the last one stops the sandbox."""
         self._sdk: Any = None
         self._client: Any = None
-        self._sandbox: Any = None
-        self._waking = anyio.Lock()
         self._pulses: set[asyncio.Task[None]] = set()
 
     async def channel(self, argv: Sequence[str], *, env: Mapping[str, str]) -> Channel:
@@ -92,12 +72,10 @@ class DaytonaEnvironment(BaseEnvironment):
                 await channel.begin([*marks, *argv])
         return channel
 
-    async def sweep(self, exec_id: str) -> int:
-        command = f"sh -c {_quote(SWEEP)} sweep {exec_id}"
-        with explained(self._sdk, "end a command"):
-            done = await self._sandbox.process.exec(command, timeout=SWEEP_SECONDS)
-        printed = done.result.strip()
-        return int(printed) if printed.isdigit() else 0
+    async def _ask(self, argv: Sequence[str], *, until: re.Pattern[bytes] | None = None) -> bytes:
+        with explained(self._sdk, "run a command"):
+            done = await self._sandbox.process.exec(shlex.join(argv), timeout=ASK_SECONDS)
+        return str(done.result).encode()
 
     async def start(self, command: str) -> Job:
         job = await super().start(command)
@@ -106,68 +84,9 @@ class DaytonaEnvironment(BaseEnvironment):
         return job
 
     async def health(self) -> str:
-        was_connected = self._client is not None
-        await self._connect()
-        try:
-            sandbox = await self._find()
-            if sandbox is None:
-                return "not created yet"
-            state = str(sandbox.state.value)
-            return {STARTED: "running"}.get(state, "asleep" if state in SLEEPING else state)
-        finally:
-            if not was_connected:
-                await self._disconnect()
-
-    async def stop(self) -> None:
-        await self.close()
-        await self._connect()
-        try:
-            if (sandbox := await self._find()) is not None:
-                await self._put_to_sleep(sandbox)
-        finally:
-            await self._disconnect()
-
-    async def destroy(self) -> None:
-        await self.close()
-        await self._connect()
-        try:
-            if (sandbox := await self._find()) is not None:
-                with explained(self._sdk, "delete the sandbox"):
-                    await self._client.delete(sandbox, wait=True)
-            await anyio.to_thread.run_sync(shutil.rmtree, self._home, True)
-        finally:
-            await self._disconnect()
-
-    async def _open(self) -> None:
-        await self._connect()
-        try:
-            await anyio.to_thread.run_sync(make_private, self._home)
-            async with FileLock(self._home / "starting").alone():
-                await self._attach()
-                self._users.try_shared()
-            await self.find_shell()
-        except BaseException:
-            await self._let_go()
-            raise
-
-    async def _close(self) -> None:
-        try:
-            async with FileLock(self._home / "starting").alone():
-                if self._users.try_alone() and not await self._is_busy():
-                    await self._attendant.progress(f"putting {self.name} to sleep")
-                    await self._put_to_sleep(self._sandbox)
-        finally:
-            await self._let_go()
-
-    async def _remark(self, result: CommandResult) -> str:
-        with suppress(EnvironmentUnavailableError):  # then nobody can tell
-            if result.exit_code in {None, KILLED} and not await self._is_awake(self._sandbox):
-                return f"The sandbox of {self.name} was stopped while the command ran."
-        return ""
-
-    async def _is_busy(self) -> bool:
-        """Whether a background job runs; what has stopped already is not started for that."""
-        return await self._is_awake(self._sandbox) and await jobs.any_runs(self)
+        state = await daytona_account.state(self._options, self._key, environment=self.name)
+        known = {"": "not created yet", STARTED: "running"}
+        return known.get(state, "asleep" if state in SLEEPING else state)
 
     async def _keep_awake(self, job: Job) -> None:
         """Daytona does not count a process as activity; asking for it is some."""
@@ -181,15 +100,16 @@ class DaytonaEnvironment(BaseEnvironment):
             except EnvironmentUnavailableError:
                 return
 
-    async def _connect(self) -> None:
+    async def _connect(self) -> bool:
         if self._client is not None:
-            return
+            return False
         self._sdk = await load_sdk()
+        # Without one the SDK would take what an `.env` in the current folder says.
+        key = self._options.key(environment=self.name)
         with explained(self._sdk, "be used"):
-            config = self._sdk.DaytonaConfig(
-                api_key=self._options.api_key or None, api_url=self._options.api_url or None
-            )
+            config = self._sdk.DaytonaConfig(api_key=key, api_url=self._options.api_url or None)
             self._client = self._sdk.AsyncDaytona(config)
+        return True
 
     async def _disconnect(self) -> None:
         client, self._client = self._client, None
@@ -199,9 +119,7 @@ class DaytonaEnvironment(BaseEnvironment):
     async def _let_go(self) -> None:
         for pulse in self._pulses:
             pulse.cancel()
-        self._users.release()
-        self._sandbox = None
-        await self._disconnect()
+        await super()._let_go()
 
     async def _find(self) -> Any:
         """The sandbox, in whatever state; None when there is none."""
@@ -232,7 +150,7 @@ class DaytonaEnvironment(BaseEnvironment):
             elif str(sandbox.state.value) != STARTED:
                 await self._wake(sandbox)
             self._sandbox = sandbox
-            making = await sandbox.process.exec(f"mkdir -p {_quote(self._options.workdir)}")
+            making = await sandbox.process.exec(f"mkdir -p {shlex.quote(self._options.workdir)}")
         if making.exit_code:
             raise EnvironmentUnavailableError(
                 f"The folder {self._options.workdir!r} cannot be made in {self.name}.",
@@ -295,6 +213,6 @@ class DaytonaEnvironment(BaseEnvironment):
             except self._sdk.DaytonaTimeoutError:
                 return  # it has been asked to
 
-
-def _quote(text: str) -> str:
-    return "'" + text.replace("'", "'\\''") + "'"
+    async def _delete(self, sandbox: Any) -> None:
+        with explained(self._sdk, "delete the sandbox"):
+            await self._client.delete(sandbox, wait=True)

@@ -1,18 +1,25 @@
 """What may be set for Daytona, and the SDK: loaded late, its errors told in a sentence."""
 
+import os
 from collections.abc import Generator
 from contextlib import contextmanager
 from importlib import import_module
+from importlib.util import find_spec
 from math import ceil, inf
 from typing import Annotated, Any, Literal
 
 import anyio
 from msgspec import Meta, Struct
 
+from hermes_environments.cloud import reason
+from hermes_environments.options import check_absolute, secret
 from hermes_environments.sizes import mebibytes
 from hermes_tui.core.errors import ConfigError, EnvironmentUnavailableError
 
+URL = "https://app.daytona.io/api"
+"""The SDK's own default."""
 ANSWER_SECONDS = 30.0
+UNAUTHORIZED, NOT_FOUND = 401, 404
 MINUTE = 60.0
 START_SECONDS = 300
 """For a sandbox to be there: its image may have to be built."""
@@ -46,14 +53,17 @@ class DaytonaOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """How long a sandbox in which nothing runs is paid for before Daytona stops it."""
     job_seconds: Annotated[int, Meta(ge=0, le=86_400)] = 3_600
     """How long a background job keeps its sandbox awake, and paid for, at most."""
-    api_key: str = ""
-    """Best as a reference, e.g. `$DAYTONA_API_KEY`, which is used when this is not set."""
+    api_key: str = "$DAYTONA_API_KEY"
+    """Best as a reference to a variable."""
     api_url: str = ""
     """Where Daytona is, if it is one of your own."""
 
     @property
     def source(self) -> str:
         return self.target or self.image
+
+    def key(self, *, environment: str) -> str:
+        return secret(self.api_key, setting="api_key", environment=environment)
 
     def creation(self, sdk: Any, name: str) -> Any:
         """What `create` is asked for."""
@@ -81,11 +91,7 @@ def check(options: DaytonaOptions, *, name: str) -> None:
     Raises:
         ConfigError: they do.
     """
-    if not options.workdir.startswith("/"):
-        raise ConfigError(
-            f"The workdir {options.workdir!r} of {name!r} is not an absolute path.",
-            hint="Begin it with a slash.",
-        )
+    check_absolute(options.workdir, environment=name)
     if options.source and options.snapshot:
         raise ConfigError(
             f"The environment {name!r} has both an image and a snapshot.", hint="Remove one."
@@ -113,9 +119,31 @@ async def load_sdk() -> Any:
     try:
         return await anyio.to_thread.run_sync(import_module, "daytona")
     except ImportError as error:
-        raise EnvironmentUnavailableError(
-            f"Daytona's SDK is not there: {error}.", hint="Install hermes-tui[daytona]."
-        ) from error
+        raise _not_installed(str(error)) from error
+
+
+async def state(options: DaytonaOptions, name: str, *, environment: str) -> str:
+    """The state of the sandbox called `name`, empty when there is none; asked without the SDK.
+
+    Raises:
+        EnvironmentUnavailableError: Daytona cannot serve.
+    """
+    import httpx
+
+    if find_spec("daytona") is None:
+        raise _not_installed("No module named 'daytona'")
+    url = options.api_url or os.environ.get("DAYTONA_API_URL") or URL
+    headers = {"Authorization": f"Bearer {options.key(environment=environment)}"}
+    try:
+        async with httpx.AsyncClient(timeout=ANSWER_SECONDS, headers=headers) as client:
+            answer = await client.get(f"{url.rstrip('/')}/sandbox/{name}")
+        if answer.status_code == NOT_FOUND:
+            return ""
+        if answer.status_code == UNAUTHORIZED:
+            raise _not_accepted("it is not known")
+        return str(answer.raise_for_status().json()["state"])
+    except (httpx.HTTPError, ValueError, LookupError) as error:
+        raise _unreachable(error) from error
 
 
 @contextmanager
@@ -129,25 +157,34 @@ def explained(sdk: Any, doing: str, *, within: float = inf) -> Generator[None, N
             f"Daytona could not be reached within {within:.0f} s.", hint="Check the network."
         ) from error
     except sdk.DaytonaAuthenticationError as error:
-        raise EnvironmentUnavailableError(
-            f"Daytona did not accept the key: {_reason(error)}.",
-            hint="Set DAYTONA_API_KEY, or api_key, to a key of your account.",
-        ) from error
+        raise _not_accepted(reason(error)) from error
     except sdk.DaytonaRateLimitError as error:
         raise EnvironmentUnavailableError(
-            f"Daytona has had too many requests: {_reason(error)}.", hint="Try again in a minute."
+            f"Daytona has had too many requests: {reason(error)}.", hint="Try again in a minute."
         ) from error
     except (sdk.DaytonaConnectionError, OSError) as error:
-        raise EnvironmentUnavailableError(
-            f"Daytona cannot be reached: {_reason(error)}.", hint="Check the network."
-        ) from error
+        raise _unreachable(error) from error
     except sdk.DaytonaError as error:
         raise EnvironmentUnavailableError(
-            f"Daytona could not {doing}: {_reason(error)}.",
+            f"Daytona could not {doing}: {reason(error)}.",
             hint="Check the settings, and Daytona's dashboard.",
         ) from error
 
 
-def _reason(error: Exception) -> str:
-    text = str(error).strip() or type(error).__name__
-    return text.splitlines()[0].rstrip(".")
+def _not_installed(why: str) -> EnvironmentUnavailableError:
+    return EnvironmentUnavailableError(
+        f"Daytona's SDK is not there: {why}.", hint="Install hermes-tui[daytona]."
+    )
+
+
+def _not_accepted(why: str) -> EnvironmentUnavailableError:
+    return EnvironmentUnavailableError(
+        f"Daytona did not accept the key: {why}.",
+        hint="Set DAYTONA_API_KEY, or api_key, to a key of your account.",
+    )
+
+
+def _unreachable(error: Exception) -> EnvironmentUnavailableError:
+    return EnvironmentUnavailableError(
+        f"Daytona cannot be reached: {reason(error)}.", hint="Check the network."
+    )

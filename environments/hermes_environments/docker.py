@@ -1,7 +1,6 @@
 """Docker containers: each environment has one, made when needed and found again by name."""
 
 import asyncio
-import hashlib
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +15,7 @@ import msgspec
 from hermes_environments import docker_spec, owners
 from hermes_environments.base import FRIENDLY, BaseEnvironment
 from hermes_environments.capture import make_private
-from hermes_environments.channel import Capabilities, Channel
+from hermes_environments.channel import Capabilities, Channel, read_all
 from hermes_environments.docker_channel import DockerChannel, watched
 from hermes_environments.docker_daemon import (
     KEEP,
@@ -29,6 +28,7 @@ from hermes_environments.docker_daemon import (
     Daemon,
     Started,
 )
+from hermes_environments.options import passed
 from hermes_environments.worker import EXEC_ID
 from hermes_tui.core.environment import Attendant, CommandResult, Ended, NoAttendant
 from hermes_tui.core.errors import EnvironmentUnavailableError
@@ -36,6 +36,8 @@ from hermes_tui.core.errors import EnvironmentUnavailableError
 EXIT_SECONDS = 0.5
 """For workers without work to end, before their container is taken for in use."""
 KILLED = 137
+NOT_STARTED = {1, 2, 126, 254}
+"""What shells and runtimes that cannot fork end with."""
 
 # Prints which folders are missing; HOME when that of the user is none to write to.
 _MISSING = """[ -d "$1" ] || echo "$1"
@@ -69,8 +71,7 @@ class DockerEnvironment(BaseEnvironment):
         """
         del cwd
         self._options = docker_spec.read(options, environment=name)
-        variables = {key: os.environ[key] for key in pass_env if key in os.environ}
-        variables |= {key: str(value) for key, value in self._options.env.items()}
+        variables = passed(pass_env) | {key: str(value) for key, value in self._options.env.items()}
         super().__init__(
             name,
             cwd=self._options.workdir,
@@ -91,13 +92,10 @@ class DockerEnvironment(BaseEnvironment):
     @property
     def container_name(self) -> str:
         """The same for every Hermes with this home and these mounts, unless it is not kept."""
-        whose = [owners.this_machine(), str(self._folder.absolute()), self.name]
+        whose = [owners.this_machine(), str(self._folder.absolute())]
         if not self._options.keep:
             whose += [owners.this_process(), str(id(self))]
-        parts = "\n".join([*whose, *self._options.mounts])
-        key = hashlib.sha256(parts.encode()).hexdigest()[:12]
-        slug = "".join(char if char.isascii() and char.isalnum() else "-" for char in self.name)
-        return f"hermes-{slug[:24].strip('-').lower()}-{key}"
+        return owners.place_name(self.name, *whose, *self._options.mounts)
 
     async def channel(self, argv: Sequence[str], *, env: Mapping[str, str]) -> Channel:
         container = self._container or await self._recover(None)
@@ -172,6 +170,14 @@ class DockerEnvironment(BaseEnvironment):
                     how = "removed" if found is None else "stopped"
                     return f"The container was {how} while the command ran."
         return ""
+
+    def _not_begun(self, exit_code: int) -> EnvironmentUnavailableError:
+        if exit_code in NOT_STARTED:
+            return EnvironmentUnavailableError(
+                "No more processes can be started in the container.",
+                hint="Stop it with `hermes env stop`, or allow more with `pids`.",
+            )
+        return super()._not_begun(exit_code)
 
     async def _recover(self, seen: Container | None) -> Container:
         """The container, up again, unless another command saw to that meanwhile."""
@@ -276,13 +282,7 @@ class DockerEnvironment(BaseEnvironment):
     async def _told(self, container: Container, argv: Sequence[str], *, user: str = "") -> str:
         """What a command of ours prints."""
         channel = await self._execute(container, argv, env={}, user=user)
-        try:
-            printed = b""
-            while data := await channel.recv():
-                printed += data
-        finally:
-            await channel.close()
-        return printed.decode(errors="replace")
+        return (await read_all(channel)).decode(errors="replace")
 
     async def _execute(
         self,
@@ -294,8 +294,7 @@ class DockerEnvironment(BaseEnvironment):
     ) -> DockerChannel:
         if self._home:
             env = {**env, "HOME": self._home}
-        is_watched = EXEC_ID in env
-        argv = watched(argv) if is_watched else argv
+        argv = watched(argv) if EXEC_ID in env else argv
         call = partial(self._daemon.execute, container.id, argv, env=env, user=user)
         starting = asyncio.ensure_future(_in_thread(call))
         try:
@@ -305,7 +304,7 @@ class DockerEnvironment(BaseEnvironment):
             starting.add_done_callback(_let_go)
             raise
         ask = partial(self._exit_code, container, started.id)
-        return DockerChannel(started, ask, is_watched=is_watched)
+        return DockerChannel(started, ask)
 
     async def _exit_code(self, container: Container, exec_id: str) -> int | None:
         with suppress(EnvironmentUnavailableError):

@@ -8,15 +8,12 @@ from contextlib import suppress
 import anyio
 
 from hermes_environments.docker_daemon import Started
-from hermes_tui.core.errors import EnvironmentUnavailableError
 
 CHUNK = 65_536
 SETTLE_SECONDS = 0.25
 """For the last output of a process to arrive after the news of its end."""
 _HEADER_BYTES = 8
 _STDERR = 2
-_NOT_STARTED = {1, 2, 254}
-"""What shells that cannot fork end with; otherwise the one that watches tells, or is killed."""
 
 
 def watched(argv: Sequence[str]) -> list[str]:
@@ -33,15 +30,12 @@ class DockerChannel:
     Output that is not received fills the socket, then the pipe inside, and the process waits.
     """
 
-    def __init__(
-        self, started: Started, ask: Callable[[], Awaitable[int | None]], *, is_watched: bool
-    ) -> None:
+    def __init__(self, started: Started, ask: Callable[[], Awaitable[int | None]]) -> None:
         """`ask` tells the exit code of a process that was not heard to end."""
         self._loop = asyncio.get_running_loop()
         self._started = started
         self._socket = started.connection
         self._ask = ask
-        self._is_watched = is_watched
         self._stdout = bytearray()
         self._told = bytearray()
         self._header = bytearray()
@@ -76,15 +70,7 @@ class DockerChannel:
         while self._code() is None and not self._is_at_end:
             await self.recv()
         code = self._code()
-        if code is not None:
-            return code
-        code = await self._ask()
-        if self._is_watched and code in _NOT_STARTED:
-            raise EnvironmentUnavailableError(
-                "No more processes can be started in the container.",
-                hint="Stop it with `hermes env stop`, or allow more with `pids`.",
-            )
-        return code
+        return code if code is not None else await self._ask()
 
     async def close(self) -> None:
         """What children still write is discarded by the daemon."""

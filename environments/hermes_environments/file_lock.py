@@ -24,10 +24,6 @@ class FileLock:
         assert self._fd is not None
         return self._fd
 
-    @property
-    def is_held(self) -> bool:
-        return self._fd is not None
-
     def try_shared(self) -> bool:
         """Hold it beside others; False when somebody holds it alone."""
         return self._try(fcntl.LOCK_SH)

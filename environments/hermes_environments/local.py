@@ -1,12 +1,8 @@
 """This machine: commands run as children of Hermes, with the person's own rights."""
 
-import asyncio
 import os
 import shutil
-import subprocess
-import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import anyio
@@ -14,20 +10,16 @@ import anyio
 from hermes_environments import local_files, processes
 from hermes_environments.base import FRIENDLY, BaseEnvironment
 from hermes_environments.channel import Channel
+from hermes_environments.child import Children
 from hermes_environments.worker import EXEC_ID, quote
 from hermes_tui.core.environment import Attendant
 from hermes_tui.core.errors import ConfigError, EnvironmentUnavailableError
 from hermes_tui.core.spawn import child_environment
 
-CHUNK = 65_536
 GRACE_SECONDS = 0.5
 """Between TERM and KILL."""
 PATIENCE_SECONDS = 3.5
 """For KILL to take effect."""
-EXIT_SECONDS = 1.0
-"""For workers without work to end."""
-DISCARD_PAUSE = 0.1
-"""Seconds between two chunks discarded for a background child that prints without end."""
 
 
 class LocalEnvironment(BaseEnvironment):
@@ -53,7 +45,7 @@ class LocalEnvironment(BaseEnvironment):
         where = Path(cwd).expanduser().absolute() if cwd else Path.cwd()
         super().__init__(name, cwd=str(where), state_dir=state_dir)
         self._variables = child_environment(os.environ, pass_env=pass_env) | FRIENDLY
-        self._channels: set[LocalChannel] = set()
+        self._children = Children()
         self._programs: dict[str, str] = {}
 
     @property
@@ -69,38 +61,17 @@ class LocalEnvironment(BaseEnvironment):
             )
 
     async def _close(self) -> None:
-        await let_go(self._channels)
+        await self._children.let_go()
 
     async def health(self) -> str:
         return "this machine"
 
     async def channel(self, argv: Sequence[str], *, env: Mapping[str, str]) -> Channel:
-        process = self._start(argv, env)
+        program = self._program(argv[0])
+        child = self._children.start([program, *argv[1:]], env={**self._variables, **env})
         if EXEC_ID in env:
-            processes.mark(process.pid, env[EXEC_ID])
-        channel = LocalChannel(process, self._channels.discard)
-        self._channels.add(channel)
-        return channel
-
-    def _start(self, argv: Sequence[str], env: Mapping[str, str]) -> subprocess.Popen[bytes]:
-        """Takes 0.2 ms: less than a thread or asyncio's own transports would."""
-        try:
-            return subprocess.Popen(
-                [self._program(argv[0]), *argv[1:]],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                bufsize=0,
-                # Not a folder that may go away, nor one that must not be in use.
-                cwd="/",
-                env={**self._variables, **env},
-                start_new_session=True,
-            )
-        except OSError as error:
-            raise EnvironmentUnavailableError(
-                f"{argv[0]} could not be started: {error.strerror}.",
-                hint="Close programs or raise the limit on processes and open files.",
-            ) from error
+            processes.mark(child.pid, env[EXEC_ID])
+        return child
 
     async def sweep(self, exec_id: str) -> int:
         return await anyio.to_thread.run_sync(
@@ -126,165 +97,3 @@ class LocalEnvironment(BaseEnvironment):
                 )
             self._programs[name] = found
         return self._programs[name]
-
-
-class LocalChannel:
-    """A child process on two pipes, read and written only when somebody asks."""
-
-    def __init__(
-        self, process: subprocess.Popen[bytes], on_released: Callable[["LocalChannel"], None]
-    ) -> None:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        self._loop = asyncio.get_running_loop()
-        self._process = process
-        self._on_released = on_released
-        self._stdin = process.stdin
-        self._stdout = process.stdout
-        os.set_blocking(self._stdin.fileno(), False)
-        os.set_blocking(self._stdout.fileno(), False)
-        self._reader: asyncio.Future[None] | None = None
-        self._ended: asyncio.Future[int] = self._loop.create_future()
-        self._is_at_end = False
-        self._is_closed = False
-        self._reads_in_a_row = 0
-        self._watch()
-
-    async def recv(self) -> bytes:
-        if self._reads_in_a_row > 4:  # a fast producer must not keep others from running
-            self._reads_in_a_row = 0
-            await asyncio.sleep(0)
-        while not self._is_at_end:
-            has_ended = self._ended.done()
-            try:
-                data = os.read(self._stdout.fileno(), CHUNK)
-            except BlockingIOError:
-                if has_ended:
-                    return b""
-                self._reads_in_a_row = 0
-                await self._readable()
-            else:
-                self._reads_in_a_row += 1
-                self._is_at_end = not data
-                return data
-        return b""
-
-    async def send(self, data: bytes) -> None:
-        view = memoryview(data)
-        while view and not self._stdin.closed:
-            try:
-                view = view[os.write(self._stdin.fileno(), view) :]
-            except BlockingIOError:
-                await self._writable()
-            except BrokenPipeError:
-                return
-
-    async def send_eof(self) -> None:
-        self._close_stdin()
-
-    async def exit_code(self) -> int | None:
-        code = await asyncio.shield(self._ended)
-        return code if code >= 0 else 128 - code
-
-    async def close(self) -> None:
-        if not self._is_closed:
-            self._is_closed = True
-            self._close_stdin()
-            self._discard()
-
-    def abandon(self) -> None:
-        """Let go of the pipe as well; whoever still writes to it gets SIGPIPE."""
-        self._is_closed = True
-        self._close_stdin()
-        if not self._stdout.closed:
-            self._loop.remove_reader(self._stdout.fileno())
-            self._stdout.close()
-        self._is_at_end = True
-        self._release()
-
-    def _close_stdin(self) -> None:
-        if not self._stdin.closed:
-            self._loop.remove_writer(self._stdin.fileno())
-            self._stdin.close()
-
-    def _discard(self) -> None:
-        """Read on for children in the background, slowly if they print without end."""
-        if self._stdout.closed:
-            return
-        fd = self._stdout.fileno()
-        self._loop.remove_reader(fd)
-        try:
-            data = b"" if self._is_at_end else os.read(fd, CHUNK)
-        except BlockingIOError:
-            self._loop.add_reader(fd, self._discard)
-            return
-        if data:
-            self._loop.call_later(DISCARD_PAUSE, self._discard)
-            return
-        self._stdout.close()
-        self._release()
-
-    def _release(self) -> None:
-        if self._ended.done() and self._stdout.closed:
-            self._on_released(self)
-
-    def _watch(self) -> None:
-        """Wait for the process without a thread where the system can, i.e. on Linux."""
-        try:
-            pidfd = os.pidfd_open(self._process.pid)
-        except (AttributeError, OSError):
-            threading.Thread(target=self._wait, daemon=True).start()
-            return
-        self._loop.add_reader(pidfd, self._on_ended, pidfd)
-
-    def _wait(self) -> None:
-        self._process.wait()
-        with suppress(RuntimeError):  # the loop is closed
-            self._loop.call_soon_threadsafe(self._on_ended)
-
-    def _on_ended(self, pidfd: int | None = None) -> None:
-        if pidfd is not None:
-            self._loop.remove_reader(pidfd)
-            os.close(pidfd)
-        code = self._process.wait()
-        if not self._ended.done():
-            self._ended.set_result(code)
-        if self._reader is not None and not self._reader.done():
-            self._reader.set_result(None)
-        self._release()
-
-    async def _readable(self) -> None:
-        self._reader = self._loop.create_future()
-        fd = self._stdout.fileno()
-        self._loop.add_reader(fd, _settle, self._reader)
-        try:
-            await self._reader
-        finally:
-            self._reader = None
-            if not self._stdout.closed:
-                self._loop.remove_reader(fd)
-
-    async def _writable(self) -> None:
-        writer: asyncio.Future[None] = self._loop.create_future()
-        fd = self._stdin.fileno()
-        self._loop.add_writer(fd, _settle, writer)
-        try:
-            await writer
-        finally:
-            if not self._stdin.closed:
-                self._loop.remove_writer(fd)
-
-
-async def let_go(channels: Iterable[LocalChannel]) -> None:
-    """Abandon all of `channels`, and give their processes a moment to end."""
-    channels = tuple(channels)
-    for channel in channels:
-        channel.abandon()
-    with anyio.move_on_after(EXIT_SECONDS):
-        for channel in channels:
-            await channel.exit_code()
-
-
-def _settle(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)

@@ -1,22 +1,14 @@
 """Commands in a sandbox at Modal: found by name, paid for while something runs in it."""
 
 import asyncio
-import hashlib
 import os
-import re
-import shutil
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
-import anyio
-
-from hermes_environments import jobs, modal_account
-from hermes_environments.base import FRIENDLY, BaseEnvironment
-from hermes_environments.capture import make_private
+from hermes_environments import modal_account
+from hermes_environments.base import FRIENDLY
 from hermes_environments.channel import Capabilities, Channel
-from hermes_environments.file_lock import FileLock
+from hermes_environments.cloud import CloudEnvironment
 from hermes_environments.modal_account import (
     SNAPSHOT_SECONDS,
     SNAPSHOT_TTL,
@@ -28,11 +20,10 @@ from hermes_environments.modal_account import (
     load_sdk,
 )
 from hermes_environments.modal_channel import ModalChannel
-from hermes_environments.options import read_options
-from hermes_tui.core.environment import Attendant, CommandResult, Job, NoAttendant
-from hermes_tui.core.errors import ConfigError, EnvironmentUnavailableError
+from hermes_environments.options import check_absolute, passed, read_options, secret
+from hermes_tui.core.environment import Attendant, Job
+from hermes_tui.core.errors import EnvironmentUnavailableError
 
-KILLED = 137
 LIMITS = frozenset({"cpus", "memory", "network"})
 
 # A process without anybody connected: while it runs, Modal does not take the sandbox for idle.
@@ -44,12 +35,8 @@ done
 """
 
 
-class ModalEnvironment(BaseEnvironment):
-    """Commands in a sandbox every Hermes with the same folder and name shares.
-
-    Nothing of ours stays connected between commands, so Modal puts the sandbox to sleep after
-    `idle_seconds`; the next command wakes it with its files.
-    """
+class ModalEnvironment(CloudEnvironment):
+    """Commands in a sandbox Modal puts to sleep after `idle_seconds`."""
 
     # The SDK takes 64 MiB of output before it holds a command back.
     capabilities = Capabilities(
@@ -69,31 +56,18 @@ class ModalEnvironment(BaseEnvironment):
         """`options` are those of `ModalOptions`; `cwd` is a folder of this machine."""
         del cwd
         self._options = read_options(ModalOptions, options, environment=name)
-        if not self._options.workdir.startswith("/"):
-            raise ConfigError(
-                f"The workdir {self._options.workdir!r} of {name!r} is not an absolute path.",
-                hint="Begin it with a slash.",
-            )
+        check_absolute(self._options.workdir, environment=name)
         self._creation = self._options.creation()
-        passed = {key: os.environ[key] for key in pass_env if key in os.environ}
         super().__init__(
             name,
-            cwd=self._options.workdir,
+            workdir=self._options.workdir,
             state_dir=state_dir,
-            variables={**FRIENDLY, **passed, **self._options.env},
+            variables={**FRIENDLY, **passed(pass_env), **self._options.env},
+            attendant=attendant,
         )
-        self._attendant = attendant or NoAttendant()
-        place = f"{os.uname().nodename}\n{Path(state_dir).absolute()}\n{name}"
-        slug = re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-")[:24]
-        self._key = f"hermes-{slug}-{hashlib.sha256(place.encode()).hexdigest()[:10]}"
-        self._home = Path(state_dir).absolute() / "modal" / self._key
         self._memory = Memory(self._home / "asleep.json")
-        self._users = FileLock(self._home / "users")
-        """Held shared while open: the last one puts the sandbox to sleep."""
         self._sdk: Any = None
         self._client: Any = None
-        self._sandbox: Any = None
-        self._waking = anyio.Lock()
         self._endings: set[asyncio.Future[None]] = set()
 
     async def channel(self, argv: Sequence[str], *, env: Mapping[str, str]) -> Channel:
@@ -102,7 +76,7 @@ class ModalEnvironment(BaseEnvironment):
             process = await self._exec(sandbox, argv, env)
         except self._sdk.exception.Error as error:
             with explained(self._sdk, "run a command"):
-                if await self._runs(sandbox):
+                if await self._is_awake(sandbox):
                     raise error from None
                 sandbox = await self._revive(sandbox)
                 process = await self._exec(sandbox, argv, env)
@@ -118,81 +92,25 @@ class ModalEnvironment(BaseEnvironment):
         return job
 
     async def health(self) -> str:
-        was_connected = self._client is not None
-        await self._connect()
-        try:
+        async with self._connected():
             if await self._find() is not None:
                 return "running"
             return "asleep" if self._memory.load() != Asleep() else "not created yet"
-        finally:
-            if not was_connected:
-                await self._disconnect()
 
-    async def stop(self) -> None:
-        await self.close()
-        await self._connect()
-        try:
-            if (sandbox := await self._find()) is not None:
-                await self._hibernate(sandbox)
-                await ask(sandbox.detach.aio())
-        finally:
-            await self._disconnect()
-
-    async def destroy(self) -> None:
-        await self.close()
-        await self._connect()
-        try:
-            if (sandbox := await self._find()) is not None:
-                with explained(self._sdk, "end the sandbox"):
-                    await ask(sandbox.terminate.aio())
-            await anyio.to_thread.run_sync(shutil.rmtree, self._home, True)
-        finally:
-            await self._disconnect()
-
-    async def _open(self) -> None:
-        await self._connect()
-        try:
-            await anyio.to_thread.run_sync(make_private, self._home)
-            async with FileLock(self._home / "starting").alone():
-                self._sandbox = await self._find() or await self._wake()
-                self._users.try_shared()
-            await self.find_shell()
-        except BaseException:
-            await self._let_go()
-            raise
-
-    async def _close(self) -> None:
-        try:
-            async with FileLock(self._home / "starting").alone():
-                if self._users.try_alone() and not await self._is_busy():
-                    await self._attendant.progress(f"putting {self.name} to sleep")
-                    await self._hibernate(self._sandbox)
-        finally:
-            await self._let_go()
-
-    async def _remark(self, result: CommandResult) -> str:
-        with suppress(EnvironmentUnavailableError):  # then nobody can tell
-            if result.exit_code in {None, KILLED} and not await self._runs(self._sandbox):
-                return f"The sandbox of {self.name} ended while the command ran."
-        return ""
-
-    async def _is_busy(self) -> bool:
-        """Whether a background job runs; what has ended already is not woken for that."""
-        return await self._runs(self._sandbox) and await jobs.any_runs(self)
-
-    async def _connect(self) -> None:
+    async def _connect(self) -> bool:
         if self._client is not None:
-            return
+            return False
         self._sdk = await load_sdk()
         with explained(self._sdk, "be used", within=modal_account.ANSWER_SECONDS):
             if self._options.token_id:
-                self._client = await ask(
-                    self._sdk.Client.from_credentials.aio(
-                        self._options.token_id, self._options.token_secret
-                    )
-                )
+                credentials = [
+                    secret(getattr(self._options, setting), setting=setting, environment=self.name)
+                    for setting in ("token_id", "token_secret")
+                ]
+                self._client = await ask(self._sdk.Client.from_credentials.aio(*credentials))
             else:
                 self._client = await ask(self._sdk.Client.from_env.aio())
+        return True
 
     async def _disconnect(self) -> None:
         client, self._client = self._client, None
@@ -200,12 +118,11 @@ class ModalEnvironment(BaseEnvironment):
         if client is not None and self._options.token_id:
             await ask(client.close.aio())
 
-    async def _let_go(self) -> None:
-        self._users.release()
-        sandbox, self._sandbox = self._sandbox, None
-        if sandbox is not None:
-            await ask(sandbox.detach.aio())
-        await self._disconnect()
+    async def _detach(self, sandbox: Any) -> None:
+        await ask(sandbox.detach.aio())
+
+    async def _attach(self) -> None:
+        self._sandbox = await self._find() or await self._wake()
 
     async def _exec(self, sandbox: Any, argv: Sequence[str], env: Mapping[str, str]) -> Any:
         ignored = self._sdk.stream_type.StreamType.DEVNULL
@@ -237,9 +154,9 @@ class ModalEnvironment(BaseEnvironment):
                 )
             except self._sdk.exception.NotFoundError:
                 return None
-            return sandbox if await self._runs(sandbox) else None
+            return sandbox if await self._is_awake(sandbox) else None
 
-    async def _runs(self, sandbox: Any) -> bool:
+    async def _is_awake(self, sandbox: Any) -> bool:
         with explained(self._sdk, "look for the sandbox", within=modal_account.ANSWER_SECONDS):
             return await ask(sandbox.poll.aio()) is None
 
@@ -247,7 +164,7 @@ class ModalEnvironment(BaseEnvironment):
         """The sandbox that takes the place of one Modal has ended."""
         async with self._waking:
             if self._sandbox is gone:
-                self._sandbox = await self._find() or await self._wake()
+                await self._attach()
                 self.tell(
                     f"The sandbox of {self.name} had been put to sleep and is awake again; what"
                     " ran in it has ended."
@@ -321,12 +238,17 @@ class ModalEnvironment(BaseEnvironment):
         except self._sdk.exception.Error:
             return None
 
-    async def _hibernate(self, sandbox: Any) -> None:
-        """Keep the files and stop paying; on failure Modal does the same after `idle_seconds`."""
+    async def _put_to_sleep(self, sandbox: Any) -> None:
         with explained(self._sdk, "put the sandbox to sleep"):
-            if await self._runs(sandbox):
+            if await self._is_awake(sandbox):
                 image = await ask(
                     sandbox.snapshot_filesystem.aio(SNAPSHOT_SECONDS, ttl=SNAPSHOT_TTL)
                 )
                 self._memory.save(Asleep(image_id=image.object_id))
                 await ask(sandbox.terminate.aio())
+                await self._detach(sandbox)
+
+    async def _delete(self, sandbox: Any) -> None:
+        with explained(self._sdk, "end the sandbox"):
+            await ask(sandbox.terminate.aio())
+            await self._detach(sandbox)

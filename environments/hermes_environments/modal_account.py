@@ -14,6 +14,7 @@ import anyio
 from msgspec import Meta, Struct
 
 from hermes_environments.capture import make_private
+from hermes_environments.cloud import reason
 from hermes_environments.sizes import mebibytes
 from hermes_tui.core.errors import EnvironmentUnavailableError
 
@@ -55,7 +56,7 @@ class ModalOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     token_id: str = ""
     """Modal's own configuration is used when this and the secret are not set."""
     token_secret: str = ""
-    """Best as a reference: `$MODAL_TOKEN_SECRET`."""
+    """Best as a reference to a variable: `$MODAL_TOKEN_SECRET`."""
 
     def creation(self) -> dict[str, Any]:
         """Arguments for `Sandbox.create`, limits as hard ones."""
@@ -101,9 +102,6 @@ class Memory:
         text = json.dumps({"image_id": asleep.image_id, "sandbox_id": asleep.sandbox_id})
         temporary.write_text(text, encoding="utf-8")
         temporary.replace(self._path)
-
-    def forget(self) -> None:
-        self._path.unlink(missing_ok=True)
 
 
 async def load_sdk() -> Any:
@@ -157,20 +155,15 @@ def explained(sdk: Any, doing: str, *, within: float = inf) -> Generator[None, N
         ) from error
     except sdk.exception.AuthError as error:
         raise EnvironmentUnavailableError(
-            f"Modal did not accept the token: {_reason(error)}.",
+            f"Modal did not accept the token: {reason(error)}.",
             hint="Run `modal token new`, or set token_id and token_secret.",
         ) from error
     except (sdk.exception.ConnectionError, OSError) as error:
         raise EnvironmentUnavailableError(
-            f"Modal cannot be reached: {_reason(error)}.", hint="Check the network."
+            f"Modal cannot be reached: {reason(error)}.", hint="Check the network."
         ) from error
     except sdk.exception.Error as error:
         raise EnvironmentUnavailableError(
-            f"Modal could not {doing}: {_reason(error)}.",
+            f"Modal could not {doing}: {reason(error)}.",
             hint="Check the settings, and Modal's dashboard.",
         ) from error
-
-
-def _reason(error: Exception) -> str:
-    text = str(error).strip() or type(error).__name__
-    return text.splitlines()[0].rstrip(".")

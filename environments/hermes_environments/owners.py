@@ -6,11 +6,19 @@ what a dead owner left; what another machine's Hermes made is not its business.
 
 import hashlib
 import os
+import re
 import socket
 import subprocess
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+
+
+def place_name(name: str, *whose: str) -> str:
+    """What the place called `name` is called where others see it, e.g. `hermes-box-01234567`."""
+    key = hashlib.sha256("\n".join([*whose, name]).encode()).hexdigest()[:12]
+    slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:24]
+    return f"hermes-{slug}-{key}"
 
 
 def this_process() -> str:

@@ -1,8 +1,5 @@
 """Commands in an apptainer instance: a container without a daemon, as root or anybody."""
 
-import hashlib
-import os
-import re
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -11,13 +8,14 @@ from pathlib import Path
 import anyio
 import msgspec
 
+from hermes_environments import owners
 from hermes_environments import singularity_spec as spec
 from hermes_environments.base import FRIENDLY, BaseEnvironment
 from hermes_environments.capture import make_private
 from hermes_environments.channel import Capabilities, Channel
+from hermes_environments.child import Children
 from hermes_environments.file_lock import PAUSE_SECONDS, FileLock
-from hermes_environments.local import LocalChannel, let_go
-from hermes_environments.options import read_options
+from hermes_environments.options import passed, read_options
 from hermes_environments.singularity_program import Instance, Program
 from hermes_environments.singularity_spec import SingularityOptions
 from hermes_tui.core.environment import Attendant, CommandResult, NoAttendant
@@ -56,17 +54,14 @@ class SingularityEnvironment(BaseEnvironment):
         del cwd
         self._options = read_options(SingularityOptions, options, environment=name)
         spec.check(self._options, name=name)
-        passed = {key: os.environ[key] for key in pass_env if key in os.environ}
         super().__init__(
             name,
             cwd=self._options.workdir,
             state_dir=state_dir,
-            variables={**FRIENDLY, **passed, **self._options.env},
+            variables={**FRIENDLY, **passed(pass_env), **self._options.env},
         )
         self._attendant = attendant or NoAttendant()
-        place = f"{Path(state_dir).absolute()}\n{name}"
-        slug = re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-")[:24]
-        self._key = f"hermes-{slug}-{hashlib.sha256(place.encode()).hexdigest()[:8]}"
+        self._key = owners.place_name(name, str(Path(state_dir).absolute()))
         self._instance_name = f"{self._key}-{spec.fingerprint(self._options)}"
         self._home = Path(state_dir).absolute() / "singularity" / self._key
         self._program: Program | None = None
@@ -75,15 +70,19 @@ class SingularityEnvironment(BaseEnvironment):
         self._reviving = anyio.Lock()
         self._users = FileLock(self._home / "users")
         """Held shared while open; alone by whoever stops the instance."""
-        self._channels: set[LocalChannel] = set()
+        self._children = Children()
+
+    @property
+    def address(self) -> str:
+        """Where apptainer's own commands find the instance."""
+        return f"instance://{self._instance_name}"
 
     async def channel(self, argv: Sequence[str], *, env: Mapping[str, str]) -> Channel:
         await self._revive()
         marks = ["env", *(f"{name}={value}" for name, value in env.items())] if env else []
-        process = self._start(["exec", "--pwd", "/", self._address, *marks, *argv])
-        channel = LocalChannel(process, self._channels.discard)
-        self._channels.add(channel)
-        return channel
+        assert self._program is not None
+        command = [self._program.path, "-q", "exec", "--pwd", "/", self.address, *marks, *argv]
+        return self._children.start(command, env=self._program.environ)
 
     async def health(self) -> str:
         program = Program.find()
@@ -117,7 +116,7 @@ class SingularityEnvironment(BaseEnvironment):
             raise
 
     async def _close(self) -> None:
-        await let_go(self._channels)
+        await self._children.let_go()
         if self._instance is not None and self._users.try_alone():
             self._retire()
         self._users.release()
@@ -127,29 +126,6 @@ class SingularityEnvironment(BaseEnvironment):
         if self._instance is not None and not self._instance.is_alive:
             return f"The instance of {self.name} ended while the command ran."
         return await super()._remark(result)
-
-    @property
-    def _address(self) -> str:
-        return f"instance://{self._instance_name}"
-
-    def _start(self, arguments: Sequence[str]) -> subprocess.Popen[bytes]:
-        assert self._program is not None
-        try:
-            return subprocess.Popen(
-                [self._program.path, "-q", *arguments],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                bufsize=0,
-                cwd="/",
-                env=self._program.environ,
-                start_new_session=True,
-            )
-        except OSError as error:
-            raise EnvironmentUnavailableError(
-                f"{self._program.path} could not be started: {error.strerror}.",
-                hint="Close programs or raise the limit on processes and open files.",
-            ) from error
 
     def _find_image_file(self) -> Path | None:
         """The image as a file or folder of this machine; None for a reference to build from."""
@@ -225,7 +201,7 @@ class SingularityEnvironment(BaseEnvironment):
         assert self._program is not None
         try:
             await self._program.call(
-                "-q", "exec", "--pwd", "/", self._address, "mkdir", "-p", self._options.workdir
+                "-q", "exec", "--pwd", "/", self.address, "mkdir", "-p", self._options.workdir
             )
         except EnvironmentUnavailableError as error:
             raise EnvironmentUnavailableError(

@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
+from hermes_environments.options import check_absolute
 from hermes_tui.core.errors import ConfigError, EnvironmentUnavailableError
 
 IN_MEMORY = "memory"
@@ -74,11 +75,7 @@ def check(options: SingularityOptions, *, name: str) -> None:
             f"The image of {name!r} cannot be an instance.",
             hint="Name the image the instance was started from.",
         )
-    if not options.workdir.startswith("/"):
-        raise ConfigError(
-            f"The workdir {options.workdir!r} of {name!r} is not an absolute path.",
-            hint="Begin it with a slash.",
-        )
+    check_absolute(options.workdir, environment=name)
     for argument in options.extra_args:
         flag = argument.partition("=")[0]
         if flag in _REFUSED or flag[:2] in _REFUSED:

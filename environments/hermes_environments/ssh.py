@@ -1,6 +1,5 @@
 """Another machine, over SSH: nothing is installed there, and nothing but jobs written."""
 
-import os
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -10,8 +9,9 @@ import anyio
 import msgspec
 
 from hermes_environments.base import FRIENDLY, BaseEnvironment
-from hermes_environments.channel import Capabilities, Channel, ChannelLostError
-from hermes_environments.options import read_options
+from hermes_environments.channel import Capabilities, ChannelLostError
+from hermes_environments.conversation import Worker
+from hermes_environments.options import passed, read_options
 from hermes_environments.ssh_hosts import SshOptions, Target, parse_address, resolve
 from hermes_environments.ssh_sudo import SudoQuestions
 from hermes_environments.worker import EXEC_ID, encode, exporting, quote
@@ -19,7 +19,7 @@ from hermes_tui.core.environment import Attendant, CommandResult, Ended, NoAtten
 from hermes_tui.core.errors import EnvironmentUnavailableError
 
 if TYPE_CHECKING:  # takes 0.2 s to import
-    from hermes_environments.ssh_channel import Connection
+    from hermes_environments.ssh_channel import Connection, SshChannel
     from hermes_environments.ssh_connect import Dialer
     from hermes_environments.ssh_files import Files
     from hermes_environments.ssh_link import Link
@@ -63,8 +63,7 @@ class SshEnvironment(BaseEnvironment):
         self._options = read_options(SshOptions, options, environment=name)
         if address := self._options.target or self._options.host:
             parse_address(address)
-        passed = {key: os.environ[key] for key in pass_env if key in os.environ}
-        variables = FRIENDLY | passed | self._options.env
+        variables = FRIENDLY | passed(pass_env) | self._options.env
         super().__init__(name, cwd=self._options.workdir, state_dir=state_dir, variables=variables)
         self._attendant = attendant or NoAttendant()
         self._dialer: Dialer | None = None
@@ -113,7 +112,7 @@ class SshEnvironment(BaseEnvironment):
             return f"{target.label} answers"
         return f"{target.label} by way of {target.via.label}"
 
-    async def channel(self, argv: Sequence[str], *, env: Mapping[str, str]) -> Channel:
+    async def channel(self, argv: Sequence[str], *, env: Mapping[str, str]) -> "SshChannel":
         if EXEC_ID in env:
             await self._listen_for_sudo()
         # The login shell may be any: `exec` and quoted words are what all of them know.
@@ -152,6 +151,12 @@ class SshEnvironment(BaseEnvironment):
             f"The connection to {self._label} was lost. Nobody knows whether the command "
             "finished; it may still be running there."
         )
+
+    async def _take(self) -> Worker:
+        await self._ensure_open()
+        # A spare worker may be on another connection than the listener was.
+        await self._listen_for_sudo()
+        return await super()._take()
 
     @property
     def _label(self) -> str:

@@ -184,6 +184,11 @@ class SshChannel:
         """Not even that."""
         connection.link.wakers[raw.chanid] = self._on_event
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether its connection is gone; `recv` may not have noticed yet."""
+        return not self._connection.link.is_active()
+
     async def recv(self) -> bytes:
         while True:
             try:

@@ -10,12 +10,16 @@ import asyncio
 import re
 import secrets
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import anyio
 
-from hermes_environments.channel import Channel, ChannelLostError
+from hermes_environments.channel import ChannelLostError
 from hermes_tui.core.environment import Attendant
 from hermes_tui.core.errors import EnvironmentUnavailableError, RefusedError
+
+if TYPE_CHECKING:
+    from hermes_environments.ssh_channel import SshChannel
 
 START_SECONDS = 10.0
 QUESTION_BYTES = 1_000
@@ -32,14 +36,23 @@ rm -f "$d/r.$r"
 case $a in p*) printf '%%s\n' "${a#p}" ;; *) exit 1 ;; esac
 """
 
-# Arguments: folder, name of this listener, the script above. Another listener may have taken
-# the folder over when this one notices that its connection is gone.
+# Arguments: folder, name of this listener, the script above. Another listener may take the
+# folder over while this one notices that its connection is gone, so only one of them at a time
+# makes or removes it. A lock that is held for two seconds is nobody's.
 LISTENER = r"""
 umask 077
 d=$1 g=$2
+lock() {
+  t=0
+  until mkdir "$d.lock" 2>/dev/null || [ "$t" -ge 20 ]; do
+    t=$((t + 1)); sleep 0.1 2>/dev/null || sleep 1
+  done
+}
 case $(command -V printf) in *builtin*) ;; *) exit 1 ;; esac
-mkdir -p "$d" && [ -O "$d" ] && [ ! -L "$d" ] && mkfifo "$d/ask.$g" || exit 1
-printf %s "$3" >"$d/new.$g" && chmod 700 "$d/new.$g" && mv -f "$d/new.$g" "$d/askpass" || exit 1
+mkdir -p "${d%/*}"; lock
+mkdir -p "$d" && [ -O "$d" ] && [ ! -L "$d" ] && mkfifo "$d/ask.$g" &&
+  printf %s "$3" >"$d/new.$g" && chmod 700 "$d/new.$g" && mv -f "$d/new.$g" "$d/askpass"
+made=$?; rmdir "$d.lock"; [ "$made" = 0 ] || exit 1
 ( exec 3<>"$d/ask.$g" </dev/null; while IFS= read -r l <&3; do printf '%s\n' "$l"; done ) &
 c=$!
 echo ready
@@ -49,7 +62,9 @@ done
 kill "$c"
 for r in "$d"/r.*; do [ -p "$r" ] && echo 1<>"$r"; done
 rm -f "$d/ask.$g"
+lock
 grep -q "ask.$g" "$d/askpass" 2>/dev/null && rm -rf "$d"
+rmdir "$d.lock"
 exit 0
 """
 
@@ -65,11 +80,12 @@ class SudoQuestions:
         self._attendant = attendant
         self._name = f"hermes-{secrets.token_hex(8)}"
         self._serving: asyncio.Task[None] | None = None
-        self._channel: Channel | None = None
+        self._channel: SshChannel | None = None
 
     @property
     def is_listening(self) -> bool:
-        return self._serving is not None and not self._serving.done()
+        channel, serving = self._channel, self._serving
+        return bool(channel and serving and not (channel.is_lost or serving.done()))
 
     def program(self, runtime_dir: str) -> str:
         """What SUDO_ASKPASS has to be, in a folder for what is gone after a restart."""
@@ -81,7 +97,7 @@ class SudoQuestions:
         folder = f"{runtime_dir}/{self._name}"
         return ["sh", "-c", LISTENER, "sh", folder, name, _ASKPASS % name]
 
-    async def listen(self, channel: Channel) -> None:
+    async def listen(self, channel: "SshChannel") -> None:
         """Serve the listener that runs on `channel` from now on.
 
         Raises:
@@ -108,7 +124,7 @@ class SudoQuestions:
         if self._channel is not None:
             await self._channel.close()
 
-    async def _serve(self, channel: Channel) -> None:
+    async def _serve(self, channel: "SshChannel") -> None:
         printed = b""
         with suppress(ChannelLostError):
             while data := await channel.recv():

@@ -40,7 +40,7 @@ BOOTSTRAP = (
     ' { \\eval "$hermes_script"; \\eval "$hermes_run"; }'
 )
 
-# Prints how many processes are left. POSIX sh, because images without bash have one too.
+# Prints `left` and how many processes are. POSIX sh, because images without bash have one too.
 # The id is given as an argument, never in this shell's environment, or it would find itself.
 SWEEP = r"""
 marked() { grep -l "HERMES_EXEC_ID=$1" /proc/[0-9]*/environ 2>/dev/null | cut -d/ -f3; }
@@ -51,11 +51,11 @@ for t in 0.01 0.01 0.02 0.05 0.1 0.2 0.4 0.8; do
   p=$(marked "$1"); [ -z "$p" ] && break
   kill -KILL $p 2>/dev/null; nap $t
 done
-set -- $(marked "$1"); echo $#
+set -- $(marked "$1"); echo "left $#"
 """
 
 # The same, at once and without starting a process: for a place where none can be started.
-# Reads what is in /proc by itself; prints how many it found.
+# Reads what is in /proc by itself; the processes it found count as left.
 SWEEP_ALONE = r"""
 n=0
 for f in /proc/[0-9]*/environ; do
@@ -65,8 +65,9 @@ for f in /proc/[0-9]*/environ; do
     esac
   done <"$f"
 done 2>/dev/null
-echo "$n"
+echo "left $n"
 """
+LEFT = re.compile(rb"^left (\d+)$", re.MULTILINE)
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _EXPORTED = re.compile(rb"^declare -[A-Za-z]+ ([A-Za-z_][A-Za-z0-9_]*)(?:=|$)", re.MULTILINE)

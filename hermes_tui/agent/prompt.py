@@ -1,6 +1,6 @@
 """The system prompt: built once a session, in a fixed order, without anything that ticks."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 
 from msgspec import Struct
@@ -32,6 +32,10 @@ class PromptParts(Struct, frozen=True):
 
     soul: str
     """`SOUL.md`; the built-in identity when empty."""
+    manner: str
+    """Of the personality taken on; may be empty."""
+    preferences: Mapping[str, str]
+    """How the person likes things, e.g. `output_format: bullets`."""
     user: MemoryFile
     memory: MemoryFile
     skills: Sequence[SkillEntry]
@@ -45,8 +49,10 @@ def system_prompt(parts: PromptParts) -> str:
     """One string; the same parts give the same bytes."""
     sections = [
         parts.soul.strip() or IDENTITY,
+        f"# Your manner in this session\n{parts.manner}" if parts.manner else "",
         GUIDE,
         _memory("About the person", parts.user),
+        _preferences(parts.preferences),
         _memory("What you remember", parts.memory),
         _skills(parts.skills),
         *(f"# Instructions of the project ({file.path})\n{file.text}" for file in parts.context),
@@ -60,6 +66,13 @@ def _memory(title: str, file: MemoryFile) -> str:
     if not file.entries:
         return ""
     return f"# {title} ({file.name})\n" + "\n".join(f"- {entry}" for entry in file.entries)
+
+
+def _preferences(preferences: Mapping[str, str]) -> str:
+    if not preferences:
+        return ""
+    lines = (f"- {key.replace('_', ' ')}: {value}" for key, value in preferences.items())
+    return "# How the person likes it\n" + "\n".join(lines)
 
 
 def _skills(skills: Sequence[SkillEntry]) -> str:

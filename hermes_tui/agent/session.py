@@ -6,7 +6,9 @@ from contextlib import asynccontextmanager
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
-from hermes_tui.core.errors import HermesError, StoreError
+from hermes_tui.agent.compaction import Plan
+from hermes_tui.agent.context import Context
+from hermes_tui.core.errors import ContextOverflowError, HermesError, StoreError
 from hermes_tui.core.events import (
     Event,
     MessageAdded,
@@ -23,7 +25,7 @@ from hermes_tui.core.loop import run_loop
 from hermes_tui.core.messages import Message, ToolResult, user
 from hermes_tui.core.ports import Journal, Model, ModelRequest, Prefix, Tools
 from hermes_tui.core.tasks import task_group
-from hermes_tui.core.usage import Usage, estimated_tokens
+from hermes_tui.core.usage import Usage
 
 EVENT_BUFFER = 256
 """Events a slow front end may lag behind by before the agent waits for it."""
@@ -71,12 +73,14 @@ class Session:
         history: Sequence[Message] = (),
         usage: Usage | None = None,
         max_steps: int = 90,
+        context: Context | None = None,
     ) -> None:
         self.id = id
         self.model = model
         self.tools = tools
         self.prefix = prefix
         self.history: list[Message] = list(history)
+        """All of it; the model may see less."""
         self.usage = usage or Usage()
         self.queued: list[str] = []
         """Prompts waiting for the turn to end; front ends may show and edit them."""
@@ -85,8 +89,8 @@ class Session:
         self._max_steps = max_steps
         self._turn_lock = anyio.Lock()
         self._finished: dict[str, ToolResult] = {}
-        self._partial = ""
-        self._context_tokens = 0
+        self._partial: list[str] = []
+        self._context = context or Context(journal)
 
     @property
     def is_busy(self) -> bool:
@@ -95,7 +99,36 @@ class Session:
     @property
     def context_tokens(self) -> int:
         """Size of the next request: reported by the provider, estimated before its first word."""
-        return self._context_tokens or self._estimated_context()
+        return self._context.tokens(self.history, self.prefix)
+
+    @property
+    def context_window(self) -> int | None:
+        """Tokens the model can hold; None while unknown."""
+        return self._context.window(self.model)
+
+    def compression(self) -> Plan | None:
+        """What `compress` would do now; None when there is nothing to leave out."""
+        return self._context.plan(self.history, self.model)
+
+    async def compress(self, focus: str = "") -> list[Event]:
+        """Shorten what the model sees, keeping `focus` above all; empty if nothing can go.
+
+        Waits until no turn runs.
+
+        Raises:
+            ModelError: there is no summary; nothing has changed.
+        """
+        said: list[Event] = []
+
+        async def show(event: Event) -> None:
+            said.append(event)
+
+        async with self.idle():
+            usage = await self._context.compact(
+                self.history, self.model, show, focus=focus, thorough=True
+            )
+            self.usage += usage or Usage()
+        return [*said, self._usage_now(usage)] if usage is not None else []
 
     @asynccontextmanager
     async def idle(self) -> AsyncGenerator[None, None]:
@@ -122,8 +155,10 @@ class Session:
         scope = anyio.CancelScope()
         async with self._turn_lock, task_group() as tasks, receive:
             tasks.start_soon(self._run, prompt, send, scope)
-            yield Turn(receive, scope.cancel)
-            tasks.cancel_scope.cancel()
+            try:
+                yield Turn(receive, scope.cancel)
+            finally:  # before `receive` closes: the turn must not meet a broken stream
+                tasks.cancel_scope.cancel()
 
     async def _run(
         self, prompt: str, send: MemoryObjectSendStream[Event], scope: anyio.CancelScope
@@ -141,23 +176,33 @@ class Session:
         async def prepare() -> ModelRequest:
             while self._steered:
                 await emit(MessageAdded(self._steered.pop(0)))
-            return ModelRequest(self.prefix, tuple(self.history))
+            used = await self._context.make_room(self.history, self.prefix, self.model, send.send)
+            self.usage += used
+            return ModelRequest(self.prefix, self._context.sent(self.history))
 
         async with send:
             try:
-                await self._add(user(prompt))  # even a turn cancelled at once keeps what was said
-                with scope:
+                try:
+                    await self._add(user(prompt))  # even a turn cancelled at once keeps it
+                finally:
                     await send.send(TurnStarted(self.id))
-                    await send.send(MessageAdded(self.history[-1]))
+                await send.send(MessageAdded(self.history[-1]))
+                with scope:
                     while finish.stop == "cancelled" or self._steered:
-                        stop = await run_loop(
-                            prepare,
-                            model=self.model,
-                            tools=self.tools,
-                            emit=emit,
-                            account=account,
-                            max_steps=self._max_steps,
-                        )
+                        try:
+                            stop = await run_loop(
+                                prepare,
+                                model=self.model,
+                                tools=self.tools,
+                                emit=emit,
+                                account=account,
+                                max_steps=self._max_steps,
+                            )
+                        except ContextOverflowError as refusal:
+                            self.usage += await self._context.make_fit(
+                                self.history, self.prefix, self.model, send.send, refusal
+                            )
+                            continue
                         finish = TurnFinished(stop, exit_code=EXIT_CODES.get(stop, 1))
             except HermesError as error:
                 finish = TurnFinished("error", error.message, error.hint, error.exit_code)
@@ -173,16 +218,16 @@ class Session:
         match event:
             case MessageAdded(message=message):
                 await self._add(message)
-                self._partial = ""
+                self._partial.clear()
                 self._finished.clear()
             case ToolFinished(result=result, seconds=seconds):
                 with anyio.CancelScope(shield=True):
                     await self._journal.record_result(result, seconds)
                 self._finished[result.call_id] = result
             case TextDelta(text=text):
-                self._partial += text
+                self._partial.append(text)
             case ModelCallStarted():
-                self._partial = ""
+                self._partial.clear()
             case _:
                 pass
 
@@ -195,15 +240,18 @@ class Session:
         with anyio.CancelScope(shield=True):
             await self._journal.record_usage(call, self.model.name)
         self.usage += call
-        self._context_tokens = call.input_tokens + call.output_tokens
-        return UsageChanged(call, self.usage, self.context_tokens, self.model.context_window)
+        self._context.count(call, len(self.history))
+        return self._usage_now(call)
+
+    def _usage_now(self, call: Usage) -> UsageChanged:
+        return UsageChanged(call, self.usage, self.context_tokens, self.context_window)
 
     async def _close(self, stop: StopReason) -> list[Message]:
         """Leave a history every provider accepts, and say what was added to it."""
         closing = closing_messages(
             self.history,
             finished=self._finished,
-            partial=self._partial,
+            partial="".join(self._partial),
             note=CLOSING_NOTES.get(stop, ""),
         )
         for message in closing:
@@ -212,15 +260,7 @@ class Session:
             except StoreError:  # the turn has reported it; this session goes on in memory
                 self.history.append(message)
         self._finished.clear()
-        self._partial = ""
+        self._partial.clear()
         self.queued[:0] = [message.text for message in self._steered]
         self._steered.clear()
         return closing
-
-    def _estimated_context(self) -> int:
-        said = sum(
-            estimated_tokens(message.text)
-            + sum(estimated_tokens(result.content) for result in message.tool_results)
-            for message in self.history
-        )
-        return estimated_tokens(self.prefix.system) + said

@@ -1,17 +1,29 @@
 """A person at a plain terminal, asked line by line."""
 
+import os
 import sys
+import termios
 from collections.abc import Sequence
 
+import anyio
 import anyio.to_thread
 
 from hermes_tui.core.errors import RefusedError
 from hermes_tui.core.events import Approval, ApprovalRequest
-from hermes_tui.safety.terminal_text import visible
+from hermes_tui.safety.terminal_text import visible, visible_line
+
+MAX_LINE_BYTES = 4096
+"""What a terminal gives at once at most, when it gives lines."""
 
 
 class TerminalHuman:
-    """Asks on stderr and reads the answer from stdin. Anything but a clear yes is a no."""
+    """Asks on stderr, one question at a time, and reads the answer from stdin.
+
+    Anything but a clear yes is a no.
+    """
+
+    def __init__(self) -> None:
+        self._turn = anyio.Lock()
 
     async def tell(self, text: str) -> None:
         sys.stderr.write(visible(text) + "\n")
@@ -22,18 +34,24 @@ class TerminalHuman:
         def ask() -> str:
             return getpass(f"{visible(question)} ", stream=sys.stderr)
 
-        if answer := await anyio.to_thread.run_sync(ask, abandon_on_cancel=True):
+        async with self._turn:
+            answer = await anyio.to_thread.run_sync(ask, abandon_on_cancel=True)
+        if answer:
             return answer
         raise RefusedError("Nothing was typed.", hint="Try again and type it.")
 
     async def approve(self, request: ApprovalRequest) -> Approval:
-        choices = "y = once, s = this session, anything else = no" if request.scope else "y = once"
-        answer = await _ask(
+        choices = "y = once, anything else = no"
+        if request.scope:
+            covered = visible_line(request.scope, limit=80)
+            choices = f"y = once, s = this session ({covered}), anything else = no"
+        place = f"{visible_line(request.environment)}, {visible_line(request.cwd)}"
+        answer = await self._ask(
             f"\n{visible(request.action)}\n"
-            f"{request.reason} Runs in {request.environment}, {visible(request.cwd)}.\n"
+            f"{visible_line(request.reason)} Runs in {place}.\n"
             f"Allow? [{choices}] "
         )
-        match answer.strip().lower():
+        match answer.lower():
             case "y" | "yes":
                 return Approval("once")
             case "s" if request.scope:
@@ -43,15 +61,20 @@ class TerminalHuman:
 
     async def ask(self, question: str, choices: Sequence[str] = ()) -> str:
         listed = "".join(f"\n  {n}. {visible(c)}" for n, c in enumerate(choices, 1))
-        answer = (await _ask(f"\n{visible(question)}{listed}\n> ")).strip()
+        answer = await self._ask(f"\n{visible(question)}{listed}\n> ")
         if answer.isdigit() and 1 <= int(answer) <= len(choices):
             return choices[int(answer) - 1]
         return answer
 
-
-async def _ask(prompt: str) -> str:
-    sys.stderr.write(prompt)
-    sys.stderr.flush()
-    # A thread that sits in readline would keep the process alive after ctrl+c.
-    await anyio.wait_readable(sys.stdin)
-    return sys.stdin.readline()
+    async def _ask(self, prompt: str) -> str:
+        """One line of what is typed after the prompt; empty at the end of the input."""
+        terminal = sys.stdin.fileno()
+        async with self._turn:
+            if os.isatty(terminal):
+                # What was typed before the question cannot be an answer to it.
+                termios.tcflush(terminal, termios.TCIFLUSH)
+            sys.stderr.write(prompt)
+            sys.stderr.flush()
+            # A thread that sits in a read would keep the process alive after ctrl+c.
+            await anyio.wait_readable(terminal)
+            return os.read(terminal, MAX_LINE_BYTES).decode("utf-8", "replace").strip()

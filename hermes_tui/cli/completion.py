@@ -88,6 +88,31 @@ def session_ids(incomplete: str) -> list[tuple[str, str]]:
     return [(id_, visible_line(title, limit=60) or "(untitled)") for id_, title in rows]
 
 
+def memory_items(incomplete: str) -> list[tuple[str, str]]:
+    """Numbers of memory items that begin with `incomplete`, the newest first, with their text."""
+    import sqlite3
+
+    from hermes_tui.config.paths import find_paths
+    from hermes_tui.core.errors import HermesError
+    from hermes_tui.safety.terminal_text import visible_line
+
+    query = """
+        SELECT id, text FROM memory_items
+        WHERE substr(id, 1, ?) = ? ORDER BY id DESC LIMIT ?
+    """
+    try:
+        database = find_paths(os.environ).database
+        connection = sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True, timeout=0.2)
+        try:
+            parameters = (len(incomplete), incomplete, SHOWN_SESSIONS)
+            rows: list[tuple[int, str]] = connection.execute(query, parameters).fetchall()
+        finally:
+            connection.close()
+    except (HermesError, sqlite3.Error):
+        return []  # nothing may be printed while a line is edited
+    return [(str(id_), visible_line(text, limit=60)) for id_, text in rows]
+
+
 def setting_keys(incomplete: str) -> list[tuple[str, str]]:
     """Settings whose key begins with `incomplete`, with their meaning."""
     from hermes_tui.config.keys import dotted

@@ -4,14 +4,14 @@ import os
 import shlex
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any, cast
 
 import msgspec
 
 from hermes_tui.cli.diagnostics import ExitCode, report, say
-from hermes_tui.config.check import SECRET_FIELDS
+from hermes_tui.config.check import nearest
 from hermes_tui.config.files import replace_file
+from hermes_tui.config.hidden import holds_secret, masked, referred
 from hermes_tui.config.keys import Key, dotted, split_key
 from hermes_tui.config.load import (
     Loaded,
@@ -22,14 +22,11 @@ from hermes_tui.config.load import (
     read_settings,
     value_at,
 )
-from hermes_tui.config.paths import Paths, find_paths, is_there, shown
+from hermes_tui.config.paths import Paths, current_folder, find_paths, is_there, shown
 from hermes_tui.config.project import find_project_file
 from hermes_tui.config.schema import Config
-from hermes_tui.config.secrets import REFERENCE
 from hermes_tui.core.errors import ConfigError, HermesError, NotFoundError
 from hermes_tui.safety.terminal_text import visible
-
-HIDDEN = "[hidden]"
 
 TEMPLATE = """\
 # Hermes's settings. `hermes config show` prints all of them with their values;
@@ -51,22 +48,14 @@ def load_here() -> tuple[Paths, Loaded]:
     return paths, load_layers(paths, environ=os.environ, cwd=current_folder())
 
 
-def current_folder() -> Path | None:
-    """Where we are; None in a folder that was deleted."""
-    try:
-        return Path.cwd()
-    except FileNotFoundError:
-        return None
-
-
 def show(*, origin: bool, as_json: bool) -> None:
     _, loaded = load_here()
     if not origin:
-        values = _masked(msgspec.to_builtins(loaded.config), ())
+        values = masked(msgspec.to_builtins(loaded.config), ())
         _print(_json(values) if as_json else _yaml(values))
         return
     rows = [
-        {"key": dotted(key), "value": _masked(value, key), "origin": str(loaded.origin(key))}
+        {"key": dotted(key), "value": masked(value, key), "origin": str(loaded.origin(key))}
         for key, value in flattened(loaded.config).items()
     ]
     if as_json:
@@ -83,7 +72,7 @@ def get(text: str, *, as_json: bool) -> None:
     checked_type(key)
     _, loaded = load_here()
     try:
-        value = _masked(msgspec.to_builtins(value_at(loaded.config, key)), key)
+        value = masked(msgspec.to_builtins(value_at(loaded.config, key)), key)
     except KeyError:
         value = None
     if as_json:
@@ -104,7 +93,7 @@ def change(text: str, value: str) -> None:
     paths, key = find_paths(os.environ), split_key(text)
     set_value(paths, key, parsed_value(key, value))
     say(f"{dotted(key)} is set in {shown(paths.config_file)}.")
-    if SECRET_FIELDS & set(key) and not REFERENCE.search(value):
+    if holds_secret(key) and not referred(value):
         say("A key is safer in .env: run `hermes setup`, or write $NAME here.")
     _say_if_overruled(paths, key)
 
@@ -128,7 +117,7 @@ def check() -> None:
         problems += [problem.error() for problem in in_order(project_problems(paths, project))]
     if not problems:
         _, loaded = load_here()
-        problems += _unknown_environments(loaded)
+        problems += [*_unknown_environments(loaded), *_unknown_on_screen(loaded)]
     for error in problems:
         report(error)
     if problems:
@@ -195,13 +184,27 @@ def _unknown_environments(loaded: Loaded) -> list[HermesError]:
     ]
 
 
-def _masked(value: Any, key: Key) -> Any:
-    """`value` with keys that stand in the file itself hidden; references are shown."""
-    if isinstance(value, dict):
-        items = cast("dict[str, Any]", value).items()
-        return {name: _masked(inner, (*key, name)) for name, inner in items}
-    is_secret = isinstance(value, str) and key[:1] == ("providers",) and SECRET_FIELDS & set(key)
-    return HIDDEN if is_secret and not REFERENCE.search(value) else value
+def _unknown_on_screen(loaded: Loaded) -> list[HermesError]:
+    """Commands and themes the screen does not have; Textual is loaded only if some are named."""
+    tui = loaded.config.tui
+    wanted: list[tuple[Key, str, str, list[str]]] = []
+    if tui.keys:
+        from hermes_tui.tui.registry import COMMANDS
+
+        names = [command.id for command in COMMANDS if command.is_rebindable]
+        wanted += [(("tui", "keys", name), "command", name, names) for name in tui.keys]
+    if tui.theme is not None:
+        from hermes_tui.tui.themes import theme_names
+
+        wanted.append((("tui", "theme"), "theme", tui.theme, theme_names()))
+    return [
+        ConfigError(
+            f"{loaded.origin(key)}: {dotted(key)!r} names no {what} of the screen.",
+            hint=nearest(name, key[:-1], tuple(names)),
+        )
+        for key, what, name, names in wanted
+        if name not in names
+    ]
 
 
 def _json(value: Any) -> str:

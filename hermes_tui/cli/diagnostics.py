@@ -14,7 +14,7 @@ from enum import IntEnum
 from typing import Never, TextIO
 
 from hermes_tui import __version__
-from hermes_tui.core.errors import HermesError
+from hermes_tui.core.errors import HermesError, alone
 
 
 class ExitCode(IntEnum):
@@ -95,25 +95,6 @@ def guarded() -> Generator[None, None, None]:
         _end(alone(error), environ)
 
 
-def alone(error: BaseException) -> BaseException:
-    """The failure that counts inside nested groups, as task groups raise them.
-
-    That is an interruption, else the first error with an explanation, as long as
-    none of the others is a bug.
-    """
-    inner = _leaves(error)
-    for leaf in inner:
-        if isinstance(leaf, KeyboardInterrupt | SystemExit):
-            return leaf
-    is_explained = all(isinstance(leaf, HermesError) for leaf in inner)
-    return inner[0] if is_explained or len(inner) == 1 else error
-
-
-def _leaves(error: BaseException) -> list[BaseException]:
-    inner: tuple[BaseException, ...] = getattr(error, "exceptions", ())
-    return [leaf for one in inner for leaf in _leaves(one)] or [error]
-
-
 def _end(error: BaseException, environ: Mapping[str, str]) -> Never:
     match error:
         case SystemExit() | GeneratorExit():
@@ -126,6 +107,9 @@ def _end(error: BaseException, environ: Mapping[str, str]) -> Never:
         case BrokenPipeError():
             _drop_output()
             raise SystemExit(ExitCode.DONE) from None
+        case OSError(errno=errno.EIO) if _has_hung_up():
+            _drop_output()
+            raise SystemExit(ExitCode.INTERRUPTED) from None
         case OSError(errno=errno.ENOSPC | errno.EDQUOT):
             _drop_output()
             fail(_no_space(error), environ=environ)
@@ -195,6 +179,16 @@ def _flush() -> None:
 def _no_space(error: OSError) -> HermesError:
     what = error.filename or "The output"
     return HermesError(f"{what} cannot be written: {error.strerror}.", hint="Free some space.")
+
+
+def _has_hung_up() -> bool:
+    """Whether the terminal is gone, which makes every write to it an input/output error."""
+    import select
+
+    streams = select.poll()
+    for number in (1, 2):
+        streams.register(number, 0)
+    return bool(streams.poll(0))
 
 
 def _drop_output() -> None:

@@ -15,8 +15,9 @@ from hermes_tui.agent.approvals import Nobody
 from hermes_tui.cli.asking import TerminalHuman
 from hermes_tui.cli.diagnostics import Ink, say
 from hermes_tui.config.edit import set_value
+from hermes_tui.config.hidden import masked
 from hermes_tui.config.load import load_config
-from hermes_tui.config.paths import Paths, find_paths, shown
+from hermes_tui.config.paths import Paths, current_folder, find_paths, shown
 from hermes_tui.config.schema import Config
 from hermes_tui.config.secrets import load_secrets
 from hermes_tui.core.environment import CommandResult, Ended
@@ -55,7 +56,7 @@ def run(
     human: Human = TerminalHuman() if sys.stdin.isatty() and sys.stderr.isatty() else Nobody()
 
     async def work() -> None:
-        cwd = Path.cwd()
+        cwd = _here()
         async with Places.opened(config=config, paths=paths, cwd=cwd, human=human) as places:
             await command(Desk(paths, config, cwd, human, places), *args, **kwargs)
 
@@ -81,7 +82,7 @@ def use(name: str) -> None:
         ConfigError: there is none of that name, or its settings are wrong.
     """
     paths, config = _settings()
-    build_environment(name, config=config, paths=paths, cwd=Path.cwd())
+    build_environment(name, config=config, paths=paths, cwd=_here())
     paths.create()
     set_value(paths, ("terminal", "backend"), name)
     say(f"Commands run in {name} from now on; {shown(paths.config_file)} says so.")
@@ -95,6 +96,7 @@ def show(name: str, as_json: bool) -> None:
     settings: dict[str, Any] = {"name": name, "backend": kind}
     settings |= getattr(config.terminal, kind, {})
     settings |= config.environments.get(name, {})
+    settings = masked(settings, ("environments", name))
     if as_json:
         _json(settings)
         return
@@ -246,9 +248,21 @@ async def clean(desk: Desk, name: str, yes: bool) -> None:
 
 def _settings() -> tuple[Paths, Config]:
     paths = find_paths(os.environ)
-    config = load_config(paths, environ=os.environ, cwd=Path.cwd())
+    config = load_config(paths, environ=os.environ, cwd=current_folder())
     load_secrets(paths, os.environ, config)  # takes the keys out of what children see
     return paths, config
+
+
+def _here() -> Path:
+    """Where commands of this machine start.
+
+    Raises:
+        ConfigError: the folder was deleted.
+    """
+    folder = current_folder()
+    if folder is None:
+        raise ConfigError("The current folder is gone.", hint="Change to another one.")
+    return folder
 
 
 def _write_labelled(label: str, data: bytes) -> None:

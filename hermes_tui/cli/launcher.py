@@ -1,9 +1,9 @@
 """A small parent process that puts the terminal back however the screen ends.
 
 No process can tidy up after its own SIGKILL, and Textual does not after SIGTERM,
-SIGHUP or SIGQUIT. So the screen runs in a child, and this parent, which imports
-nothing that could fail, waits for it. It has to be called before anything heavy
-is imported and before any thread is started.
+SIGHUP or SIGQUIT. So the screen runs in a child, and this parent waits for it: it
+imports nothing that could fail, and forgets the keys it was started with. It has to be
+called before anything heavy is imported and before any thread is started.
 """
 
 import os
@@ -15,6 +15,8 @@ import threading
 import time
 from collections.abc import Callable
 from types import FrameType
+
+from hermes_tui.config.own_process import close_to_others, forget
 
 MODES_OFF = (
     "\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?1015l"  # mouse
@@ -56,6 +58,8 @@ def supervise(child: Callable[[], int]) -> int:
         os.close(reader)
         _run_child(child, writer)
     os.close(writer)
+    forget()
+    close_to_others()
     status = _wait(pid)
     has_tidied_up = _has_byte(reader)
     _restore(terminal, before, has_tidied_up=has_tidied_up)

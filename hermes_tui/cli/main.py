@@ -13,6 +13,7 @@ VERSION_FLAGS = ("--version", "-V")
 def main() -> Never:
     """Run the command line in `sys.argv`; always ends with `SystemExit`."""
     _open_closed_streams()
+    _print_what_can_be_printed()
     args = sys.argv[1:]
     if len(args) == 1 and args[0] in VERSION_FLAGS:
         from hermes_tui import __version__
@@ -34,6 +35,12 @@ def _open_closed_streams() -> None:
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123
+
+
+def _print_what_can_be_printed() -> None:
+    """Let an encoding without a character cost that character, not the answer."""
+    if change := getattr(sys.stdout, "reconfigure", None):
+        change(errors="replace")
 
 
 def _run(args: list[str]) -> int:

@@ -17,10 +17,13 @@ from hermes_tui.cli.diagnostics import ExitCode
 from hermes_tui.cli.render import Printer, printer_for
 from hermes_tui.config.files import replace_file
 from hermes_tui.core.errors import ConfigError, NotFoundError
-from hermes_tui.core.events import ApprovalResolved, TurnFinished
+from hermes_tui.core.events import ApprovalResolved, Notice, TurnFinished
 from hermes_tui.core.ports import Human
 from hermes_tui.core.tasks import task_group
 from hermes_tui.runtime.runtime import Overrides, Runtime, open_runtime
+
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+"""Signals after which no command of the turn may stay behind."""
 
 
 class OneShot(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,6 +36,7 @@ class OneShot(msgspec.Struct, frozen=True, kw_only=True):
     as_json: bool
     quiet: bool
     usage_file: str
+    learn: bool
 
 
 async def answer(request: OneShot) -> int:
@@ -47,6 +51,8 @@ async def answer(request: OneShot) -> int:
         for notice in runtime.notices:
             printer.show(notice)
         code = await _turn(session, request.prompt, printer)
+        if request.learn and (learnt := await runtime.look_back(session)) and learnt.text:
+            printer.show(Notice(learnt.text))
         if request.usage_file:
             _write_usage(session, request.usage_file)
     return code
@@ -69,15 +75,18 @@ async def _turn(session: Session, prompt: str, printer: Printer) -> int:
 
 @asynccontextmanager
 async def _cancelled_by_signals(turn: Turn) -> AsyncGenerator[None, None]:
-    """Let Ctrl-C and SIGTERM end the turn cleanly; a second one ends the process at once."""
+    """Let Ctrl-C and the like end the turn cleanly; a second one ends the process at once.
+
+    What was ignored when Hermes started, as under `nohup`, stays ignored.
+    """
+    heeded = [number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN]
 
     async def watch() -> None:
-        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-            async for number in signals:
+        with anyio.open_signal_receiver(*heeded) as signals:
+            async for _ in signals:
                 turn.cancel()
-                for again in (signal.SIGINT, signal.SIGTERM):
+                for again in heeded:
                     signal.signal(again, signal.SIG_DFL)
-                del number
 
     async with task_group() as tasks:
         tasks.start_soon(watch)

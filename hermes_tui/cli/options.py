@@ -17,7 +17,7 @@ def overrides(
     cwd: str,
     mode: str,
     yes: bool,
-    max_steps: int = 0,
+    max_steps: int | None = None,
     reasoning: str = "",
     record: str = "",
 ) -> Overrides:
@@ -36,7 +36,7 @@ def overrides(
         model=model or None,
         environment=environment or None,
         cwd=_folder(cwd),
-        max_steps=max_steps or None,
+        max_steps=max_steps,
         reasoning=_reasoning(reasoning),
         record=record or None,
     )

@@ -9,6 +9,7 @@ from hermes_tui.cli.diagnostics import Ink
 from hermes_tui.core.events import (
     ApprovalResolved,
     Event,
+    HistoryCompacted,
     MessageAdded,
     Notice,
     TextDelta,
@@ -93,6 +94,8 @@ class TextPrinter:
                 self._finish(result, seconds)
             case ApprovalResolved(approval=approval) if approval.verdict == "deny":
                 self._note(self._ink.warn("refused"), approval.reason)
+            case HistoryCompacted(text=text):
+                self._note("info", text)
             case Notice(text=text, level=level):
                 self._note(self._ink.warn(level) if level != "info" else level, text)
             case TurnFinished(stop="done") if not self._streams:

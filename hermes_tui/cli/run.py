@@ -18,13 +18,16 @@ def run(
     continue_: declared.Continue = False,
     resume: declared.Resume = "",
     max_steps: Annotated[
-        int, typer.Option(min=0, help="Model calls at most; 90 when not given.", show_default=False)
-    ] = 0,
+        int | None, typer.Option(min=1, help="Model calls at most; 90 when not given.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print events, one a line.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only the final answer.")] = False,
     usage_file: Annotated[str, typer.Option(help="Write tokens and cost here as JSON.")] = "",
     mode: declared.Mode = "",
     yes: declared.Yes = False,
+    learn: Annotated[
+        bool, typer.Option("--learn", help="Look back for lasting facts now, not on the screen.")
+    ] = False,
     reasoning: Annotated[str, typer.Option(help="Think off, low or high.")] = "",
     record: Annotated[str, typer.Option(help="Record the model's replies to this file.")] = "",
 ) -> Never:
@@ -46,5 +49,6 @@ def run(
         as_json=as_json,
         quiet=quiet,
         usage_file=usage_file,
+        learn=learn,
     )  # fmt: skip
     raise SystemExit(anyio.run(answer, request))

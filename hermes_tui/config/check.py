@@ -5,6 +5,7 @@ from typing import Any, Literal, get_args, get_origin
 import msgspec
 from msgspec import NODEFAULT, Struct
 
+from hermes_tui.config.hidden import holds_secret
 from hermes_tui.config.keys import (
     Key,
     describe,
@@ -20,8 +21,6 @@ from hermes_tui.core.errors import ConfigError
 
 SWITCHES = {"yes": True, "on": True, "no": False, "off": False}
 """Words YAML 1.1 reads as booleans; taken as such where a boolean is wanted."""
-SECRET_FIELDS = frozenset({"api_key", "headers"})
-"""Settings whose values are never repeated back."""
 
 Layer = Literal["default", "home", "project", "variable"]
 
@@ -140,7 +139,7 @@ class _Walk:
             value = leaf(node, type_)
         except ValueError:
             given = ""
-            if isinstance(node, Scalar) and not SECRET_FIELDS & set(key):
+            if isinstance(node, Scalar) and not holds_secret(key):
                 given = f", not {node.text[:60]!r}"
             self._problem(
                 node.line,

@@ -64,6 +64,8 @@ def describe(type_: object) -> str:
         return "a list"
     if origin is dict or section_of(type_):
         return "a section of `key: value` lines"
+    if origin is Annotated and arguments[0] is float:
+        return f"a number from {arguments[1].ge:g} to {arguments[1].le:g}"
     if origin is Annotated and arguments[0] is int:
         least, most = arguments[1].ge, arguments[1].le
         return (

@@ -50,6 +50,14 @@ class Paths(Struct, frozen=True):
         return self.home / "run"
 
     @property
+    def preferences_dir(self) -> Path:
+        return self.home / "preferences"
+
+    @property
+    def personalities_dir(self) -> Path:
+        return self.home / "personalities"
+
+    @property
     def soul(self) -> Path:
         return self.home / "SOUL.md"
 
@@ -141,6 +149,14 @@ def absolute(text: str, environ: Mapping[str, str]) -> Path:
         home = environ.get("HOME") or str(Path.home())
         return Path(home, text[2:]).absolute()
     return Path(text).absolute()
+
+
+def current_folder() -> Path | None:
+    """Where we are; None in a folder that was deleted."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        return None
 
 
 def shown(path: Path) -> str:

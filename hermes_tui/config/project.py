@@ -6,15 +6,14 @@ but never less, and cannot decide where words, keys and commands go.
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import Any, cast
 
 from hermes_tui.config.check import Problem, Setting
 from hermes_tui.config.keys import Key, dotted
 from hermes_tui.config.paths import is_there
-from hermes_tui.config.schema import Mode
+from hermes_tui.config.schema import MODES, Mode
 
 PROJECT_FILE = ".hermes.yaml"
-MODES: tuple[str, ...] = get_args(Mode)
 
 Rule = Callable[[Any, Any], str]
 """Given the value so far and the project's: what is wrong with it; empty when it may stand."""
@@ -24,7 +23,7 @@ def _free(_before: object, _value: object) -> str:
     return ""
 
 
-def _stricter_mode(before: str, value: str) -> str:
+def _stricter_mode(before: Mode, value: Mode) -> str:
     is_looser = MODES.index(value) > MODES.index(before)
     return f"{value!r} is looser than {before!r}" if is_looser else ""
 
@@ -33,12 +32,7 @@ def _smaller(before: int, value: int) -> str:
     return f"{value:,} is more than {before:,}" if value > before else ""
 
 
-def _no_replay(_before: object, value: str) -> str:
-    return "a recording would act in the model's place" if value.startswith("replay:") else ""
-
-
 RULES: dict[Key, Rule] = {
-    ("model",): _no_replay,
     ("agent", "mode"): _stricter_mode,
     ("agent", "max_steps"): _smaller,
     ("agent", "reasoning"): _free,
@@ -48,6 +42,7 @@ RULES: dict[Key, Rule] = {
 }
 
 REASONS: dict[str, str] = {
+    "model": "it decides where your words are sent",
     "providers": "it decides where your words and keys are sent",
     "terminal": "it decides where commands run and what they see",
     "environments": "it decides where commands run and what they see",

@@ -4,12 +4,13 @@ Every field has its meaning in the docstring under it; `docs/configuration.md` a
 the completion of `hermes config set` show those same words.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from msgspec import Meta, Struct
 
 Mode = Literal["read-only", "ask", "auto-edit", "full-auto"]
 """Approval modes, strictest first; `hermes_tui.safety.modes` says what each allows."""
+MODES: tuple[Mode, ...] = get_args(Mode)
 
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 Name = Annotated[str, Meta(min_length=1)]
@@ -27,7 +28,8 @@ class ModelsConfig(Section, frozen=True):
     """`direct` speaks the OpenAI wire itself, `litellm` goes through litellm, `auto` takes
     `direct` where the provider allows."""
     timeout_seconds: Seconds = 120.0
-    """How long a provider may stay silent, before its first word and between two."""
+    """How long a provider may stay silent, before its first word and between two; five times as
+    long before the first when it runs on this machine."""
     retries: Annotated[int, Meta(ge=0, le=20)] = 3
     """How often a failed call is tried again when trying again can help."""
 
@@ -85,6 +87,32 @@ class AgentConfig(Section, frozen=True):
     """Most tokens to think with, where the provider takes such a figure."""
 
 
+class CompressionConfig(Section, frozen=True):
+    """Shortening long conversations for the model; everything stays in the store."""
+
+    enabled: bool = True
+    """Whether it happens by itself; `/compress` works anyway."""
+    threshold: Annotated[float, Meta(ge=0.3, le=0.9)] = 0.5
+    """Share of the model's window a conversation may fill before it is shortened."""
+    model: Name | None = None
+    """Who writes the summaries, e.g. a cheaper model; the one that answers when not set."""
+
+
+class MemoryConfig(Section, frozen=True):
+    """What is remembered across sessions."""
+
+    learn: bool = True
+    """Whether Hermes looks back at what was said for lasting facts, and says what it keeps."""
+    model: Name | None = None
+    """Who looks back and writes notes on ended sessions; the one that answers when not set."""
+    notes: Literal["abstractive", "extractive"] = "abstractive"
+    """Who writes the note on a session: the model, or a rule that costs nothing."""
+    conversation_retention: Annotated[int, Meta(ge=0)] = 180
+    """Days after its last use until a session is archived, its note kept; 0 for never."""
+    user: Annotated[str, Meta(pattern=r"^[a-z0-9_-]{1,40}$")] = "me"
+    """Whose preferences count: the name of a file under `preferences/`."""
+
+
 class ToolsConfig(Section, frozen=True):
     """The tools the model is offered."""
 
@@ -100,7 +128,7 @@ class TuiConfig(Section, frozen=True):
     theme: Name | None = None
     """Its colours, by the name of a theme; Hermes's own when not set."""
     keys: dict[str, str] = {}
-    """Other keys for its commands, e.g. `interrupt: f4`; key help lists the names."""
+    """Other keys for its commands, e.g. `turn.interrupt: f8`; docs/keys.md has the names."""
     show_reasoning: bool = False
     """Whether the model's thinking stays unfolded once it has finished."""
 
@@ -133,6 +161,8 @@ class Config(Section, frozen=True):
     """Named places where commands run: `{prod: {backend: ssh, host: box}}` makes `--env prod`. What
     a kind wants to know stands beside `backend`; the rest comes from `terminal.<backend>`."""
     agent: AgentConfig = AgentConfig()
+    compression: CompressionConfig = CompressionConfig()
+    memory: MemoryConfig = MemoryConfig()
     tools: ToolsConfig = ToolsConfig()
     tui: TuiConfig = TuiConfig()
     secrets: SecretsConfig = SecretsConfig()

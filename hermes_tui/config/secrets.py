@@ -4,6 +4,7 @@ The environment comes first, then `.env` in the home, then, when the configurati
 says so, the system's keyring.
 """
 
+import os
 import re
 from collections.abc import Iterator, Mapping, MutableMapping
 from importlib import import_module
@@ -12,6 +13,8 @@ from typing import Any, Literal
 from msgspec import structs
 
 from hermes_tui.config.files import editing, read_regular, replace_file
+from hermes_tui.config.hidden import REFERENCE, configured_secrets, referred
+from hermes_tui.config.own_process import close_to_others, forget
 from hermes_tui.config.paths import Paths, is_there, shown
 from hermes_tui.config.schema import Config
 from hermes_tui.core.errors import ConfigError, HermesError
@@ -22,12 +25,11 @@ MIN_HIDDEN_CHARS = 8
 """Shorter values are not blotted out of texts: they would blot out common words."""
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-REFERENCE = re.compile(r"\$(?:\{([A-Za-z_][A-Za-z0-9_]*)\}|([A-Za-z_][A-Za-z0-9_]*))")
 SECRET_NAME = re.compile(r"(_API_KEY|_KEY|_TOKEN|_SECRET|_PASSWORD)\Z")
 TAKEN_NAME = re.compile(r"_API_KEY\Z|\A(HF_TOKEN|WISDOM_GATE_KEY)\Z")
 """Variables that are providers' keys: removed from our environment once read."""
-LEFT_FOR_SDKS = frozenset({"AZURE_API_KEY"})
-"""litellm reads these from the environment by itself."""
+LEFT_FOR_SDKS = frozenset({"AZURE_API_KEY", "DAYTONA_API_KEY"})
+"""litellm and environments read these from the environment by themselves."""
 
 ESCAPES = {"n": "\n", "t": "\t", "r": "\r"}
 
@@ -107,7 +109,9 @@ class Secrets(Mapping[str, str]):
         where = f"providers.{provider}"
         filled = structs.replace(
             given,
-            api_key=self.expand(given.api_key, where=f"{where}.api_key") if given.api_key else None,
+            api_key=self.expand(given.api_key, where=f"{where}.api_key")
+            if given.api_key and referred(given.api_key)
+            else given.api_key,
             headers={
                 name: self.expand(text, where=f"{where}.headers")
                 for name, text in given.headers.items()
@@ -120,6 +124,12 @@ class Secrets(Mapping[str, str]):
         }
         self._configured |= {f"{where}.{name}": text for name, text in told.items()}
         return structs.replace(config, providers={**config.providers, provider: filled})
+
+    def hide(self, setting: str, text: str) -> None:
+        """Keep what a setting says, or the variable it refers to, from showing up."""
+        name = referred(text)
+        value = (self._environ.get(name) or self._filed.get(name, "")) if name else text
+        self._configured[name or setting] = value
 
     @property
     def hidden(self) -> dict[str, str]:
@@ -146,7 +156,8 @@ def load_secrets(paths: Paths, environ: MutableMapping[str, str], config: Config
     """What is in `environ`, `.env` and perhaps the keyring.
 
     Providers' keys are removed from `environ`, so that no child process and no
-    library can see them, unless `terminal.pass_env` names them.
+    library can see them, unless `terminal.pass_env` names them. When `environ` is that
+    of this process, other processes can no longer read them from it either.
 
     Raises:
         ConfigError: `.env` is malformed or others may read it, or there is no keyring.
@@ -155,19 +166,29 @@ def load_secrets(paths: Paths, environ: MutableMapping[str, str], config: Config
         _keyring()
     filed = read_env_file(paths)
     secrets = Secrets(environ, filed, uses_keyring=config.secrets.keyring)
-    referred = {
+    left = set(LEFT_FOR_SDKS)
+    for setting, text in configured_secrets(config).items():
+        secrets.hide(setting, text)
+        if not setting.startswith("providers."):
+            left.add(referred(text))
+    in_providers = {
         match[1] or match[2]
         for provider in config.providers.values()
         for text in (provider.api_key or "", *provider.headers.values())
         for match in REFERENCE.finditer(text)
     }
-    kept = LEFT_FOR_SDKS | set(config.terminal.pass_env)
-    for name in list(environ):
-        is_ours = TAKEN_NAME.search(name) or (
-            is_secret_name(name) and (name in filed or name in referred)
-        )
-        if is_ours and name not in kept:
-            del environ[name]
+    ours = {
+        name
+        for name in set(environ).difference(config.terminal.pass_env)
+        if TAKEN_NAME.search(name)
+        or (is_secret_name(name) and (name in filed or name in in_providers))
+    }
+    for name in ours - left:
+        del environ[name]
+    if environ is os.environ:
+        forget(ours | left)
+        if config.secrets.keyring or len(secrets):
+            close_to_others()
     return secrets
 
 

@@ -109,3 +109,22 @@ class ModelUnavailableError(ModelError):
     """A time-out, a cut connection or a server error; worth retrying."""
 
     is_transient = True
+
+
+def alone(error: BaseException) -> BaseException:
+    """The failure that counts inside nested groups, as task groups raise them.
+
+    That is an interruption, else the first error with an explanation, as long as
+    none of the others is a bug; else `error` itself.
+    """
+    inner = _leaves(error)
+    for leaf in inner:
+        if isinstance(leaf, KeyboardInterrupt | SystemExit):
+            return leaf
+    is_explained = all(isinstance(leaf, HermesError) for leaf in inner)
+    return inner[0] if is_explained or len(inner) == 1 else error
+
+
+def _leaves(error: BaseException) -> list[BaseException]:
+    inner: tuple[BaseException, ...] = getattr(error, "exceptions", ())
+    return [leaf for one in inner for leaf in _leaves(one)] or [error]

@@ -6,7 +6,8 @@ Grammar of one turn (`*` = any number, `?` = perhaps):
       ( ModelCallStarted  (TextDelta | ReasoningDelta)*  MessageAdded(assistant)
         ( ToolStarted  ToolOutput*  ToolFinished )*      MessageAdded(tool)? )*
     TurnFinished                                          always last, always sent
-    anywhere between: Notice, UsageChanged, ApprovalPending, ApprovalResolved, MessageAdded(user)
+    anywhere between: Notice, UsageChanged, ApprovalPending, ApprovalResolved, MessageAdded(user),
+        HistoryCompacted
 
 Deltas are for display and may be skipped; `MessageAdded` carries the whole
 message and has been stored by the time it is seen. On the wire (`--json`) an
@@ -134,6 +135,28 @@ class Notice(Struct, frozen=True, tag="notice"):
     level: NoticeLevel = "info"
 
 
+class HistoryCompacted(Struct, frozen=True, tag="history_compacted"):
+    """The model sees a shorter history from now on; everything stays in the store."""
+
+    tokens_before: int
+    tokens_after: int
+    """Both estimated: what the next request holds."""
+    summarised: int
+    """Messages told by a summary instead of themselves."""
+    shrunk: int
+    """Tool results cut this time; only their beginning and end are sent."""
+    summary: str
+    """Empty when it stayed as it was."""
+
+    @property
+    def text(self) -> str:
+        """What happened, in a line for people."""
+        sizes = f"about {self.tokens_before:,} tokens became {self.tokens_after:,}"
+        if self.summary:
+            return f"Conversation compressed: {sizes}; {self.summarised} messages are summarised."
+        return f"Conversation compressed: {sizes}; old tool output is cut."
+
+
 class TurnFinished(Struct, frozen=True, tag="turn_finished"):
     """The turn is over; the history is valid for every provider."""
 
@@ -157,5 +180,6 @@ Event = (
     | ToolFinished
     | UsageChanged
     | Notice
+    | HistoryCompacted
     | TurnFinished
 )

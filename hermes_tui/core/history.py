@@ -6,11 +6,42 @@ new prompt follows an answer. Only steering follows a tool result; the wire form
 takes care of that.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from hermes_tui.core.messages import Message, ToolCall, ToolResult, assistant, tool_results
+from msgspec import Struct, structs
+
+from hermes_tui.core.messages import (
+    Message,
+    Part,
+    ToolCall,
+    ToolResult,
+    assistant,
+    tool_results,
+    user,
+)
+from hermes_tui.core.usage import estimated_tokens
 
 INTERRUPTED = "Interrupted before it finished."
+SHRUNK_CHARS = 400
+"""How much of an old tool result the model still sees."""
+PROTECTED_TOOLS = frozenset({"skill_load"})
+"""Results that outlive a summary word for word: instructions the model works by."""
+
+
+class Compaction(Struct, frozen=True):
+    """How a history is shortened for the model. Positions count messages of the whole history."""
+
+    head: int
+    """Messages before this one are sent as they are."""
+    tail: int
+    """From here on they are sent again; what lies between is told by the summary."""
+    whole: int
+    """From here on tool output is sent whole; between `tail` and here, shrunk."""
+    summary: str = ""
+    """Empty when nothing is left out; then `head` equals `tail`."""
+
+
+NOT_COMPACTED = Compaction(0, 0, 0)
 
 
 def open_calls(history: Sequence[Message]) -> tuple[ToolCall, ...]:
@@ -47,3 +78,64 @@ def closing_messages(
     if last is not None and last.role != "assistant":
         closing.append(assistant(f"{partial}\n\n{note}" if partial.strip() else note))
     return closing
+
+
+def shortened(history: Sequence[Message], compaction: Compaction) -> tuple[Message, ...]:
+    """The history as the model sees it."""
+    sent = list(history[: compaction.head])
+    if compaction.summary:
+        sent.append(user(_told(history, compaction)))
+    sent += (shrunk(message) for message in history[compaction.tail : compaction.whole])
+    sent += history[compaction.whole :]
+    return tuple(sent)
+
+
+def shrunk(message: Message) -> Message:
+    """`message` with long tool output cut to its first and last lines."""
+    if all(len(result.content) <= SHRUNK_CHARS for result in message.tool_results):
+        return message
+    return structs.replace(message, parts=tuple(_shrunk_part(part) for part in message.parts))
+
+
+def message_tokens(message: Message) -> int:
+    """About how many tokens a message takes in a request."""
+    calls = sum(len(call.name) + len(call.arguments) for call in message.tool_calls)
+    results = sum(len(result.content) for result in message.tool_results)
+    return estimated_tokens(message.text) + (calls + results) // 4 + 4
+
+
+def _shrunk_part(part: Part) -> Part:
+    if not isinstance(part, ToolResult) or len(part.content) <= SHRUNK_CHARS:
+        return part
+    start, end = part.content[: SHRUNK_CHARS // 2], part.content[-SHRUNK_CHARS // 2 :]
+    left_out = f"[… {len(part.content) - SHRUNK_CHARS:,} characters left out to save room …]"
+    return structs.replace(part, content=f"{start}\n{left_out}\n{end}")
+
+
+def _told(history: Sequence[Message], compaction: Compaction) -> str:
+    """The summary, with what has to stay word for word."""
+    middle = history[compaction.head : compaction.tail]
+    parts = [f"[What happened so far, summarised to save room]\n{compaction.summary}"]
+    parts += (f"[Still in force]\n{body}" for body in _protected(middle))
+    goes_on = compaction.tail < len(history) and history[compaction.tail].role != "user"
+    request = next((one.text for one in reversed(middle) if one.role == "user"), "")
+    if goes_on and request:
+        parts.append(f"[The request being worked on]\n{request}")
+    return "\n\n".join(parts)
+
+
+def _protected(middle: Sequence[Message]) -> Iterator[str]:
+    """Results of protected tools, the latest of each call."""
+    names = {
+        call.id: (call.name, call.arguments)
+        for message in middle
+        for call in message.tool_calls
+        if call.name in PROTECTED_TOOLS
+    }
+    found = {
+        names[result.call_id]: result.content
+        for message in middle
+        for result in message.tool_results
+        if result.call_id in names and not result.is_error
+    }
+    yield from found.values()

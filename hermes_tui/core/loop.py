@@ -5,7 +5,6 @@ talks to the outside through three ports (`Model`, `Tools`, `emit`) and keeps no
 state of its own, so a test can drive all of it with a scripted model.
 """
 
-from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 from itertools import groupby
@@ -21,7 +20,8 @@ from hermes_tui.core.usage import Usage
 
 REPEATS_WARNED = 3
 REPEATS_ENDED = 5
-"""How often the same call may give the same result before the model is warned, or stopped."""
+"""How often a call may give the same result without progress until the model is warned, or stopped.
+"""
 
 
 async def run_loop(
@@ -44,7 +44,7 @@ async def run_loop(
     Raises:
         ModelError: the provider failed; everything emitted so far is consistent.
     """
-    seen: Counter[tuple[str, str, str]] = Counter()
+    repeats = Repeats()
     for step in range(1, max_steps + 1):
         request = await prepare()
         await emit(ModelCallStarted(step, model.name))
@@ -55,9 +55,9 @@ async def run_loop(
         if not calls:
             return "done"
         results = await _run_calls(calls, tools, emit)
-        results, repeats = _marked_repeats(seen, calls, results)
+        results, most = repeats.marked(calls, results)
         await emit(MessageAdded(tool_results(results)))
-        if repeats >= REPEATS_ENDED:
+        if most >= REPEATS_ENDED:
             return "loop"
     return "step_limit"
 
@@ -98,22 +98,37 @@ async def _run_calls(calls: Sequence[ToolCall], tools: Tools, emit: Emit) -> lis
     return [results[position] for position in range(len(calls))]
 
 
-def _marked_repeats(
-    seen: Counter[tuple[str, str, str]], calls: Sequence[ToolCall], results: Sequence[ToolResult]
-) -> tuple[list[ToolResult], int]:
-    """The results, with a warning on those seen often before, and the highest count."""
-    marked: list[ToolResult] = []
-    most = 0
-    for call, result in zip(calls, results, strict=True):
-        key = (call.name, call.arguments, result.content)
-        seen[key] += 1
-        most = max(most, seen[key])
-        if seen[key] >= REPEATS_WARNED:
-            warning = (
-                f"\n\n[This call has given this same result {seen[key]} times. Do something "
-                f"else; the turn ends at {REPEATS_ENDED}.]"
-            )
-            marked.append(msgspec.structs.replace(result, content=result.content + warning))
-        else:
+class Repeats:
+    """Counts how often a call gave the same result while nothing else got anywhere.
+
+    A result not seen before, whichever call it came from, is progress: counts begin anew.
+    """
+
+    def __init__(self) -> None:
+        self._counts: dict[tuple[str, str, str], tuple[int, int]] = {}
+        """How often, and how many different results there were the last time."""
+
+    def marked(
+        self, calls: Sequence[ToolCall], results: Sequence[ToolResult]
+    ) -> tuple[list[ToolResult], int]:
+        """The results, with a warning on those seen often before, and the highest count."""
+        marked: list[ToolResult] = []
+        most = 0
+        for call, result in zip(calls, results, strict=True):
+            times = self._count((call.name, call.arguments, result.content))
+            most = max(most, times)
+            if times >= REPEATS_WARNED:
+                warning = (
+                    f"\n\n[This call has given this same result {times} times. If you wait for "
+                    "something, wait longer before you ask again; if not, do something else. "
+                    f"The turn ends at {REPEATS_ENDED}.]"
+                )
+                result = msgspec.structs.replace(result, content=result.content + warning)  # noqa: PLW2901
             marked.append(result)
-    return marked, most
+        return marked, most
+
+    def _count(self, seen: tuple[str, str, str]) -> int:
+        times, known = self._counts.setdefault(seen, (0, 0))
+        times = times + 1 if known == len(self._counts) else 1
+        self._counts[seen] = (times, len(self._counts))
+        return times

@@ -16,6 +16,7 @@ from hermes_tui.core.events import (
     ReasoningDelta,
     TextDelta,
 )
+from hermes_tui.core.history import Compaction
 from hermes_tui.core.messages import Message, ToolCall, ToolResult
 from hermes_tui.core.usage import Usage
 
@@ -136,3 +137,5 @@ class Journal(Protocol):
         ...
 
     async def record_usage(self, usage: Usage, model: str) -> None: ...
+
+    async def record_compaction(self, compaction: Compaction) -> None: ...

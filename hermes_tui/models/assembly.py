@@ -37,7 +37,11 @@ class _Slot(Struct):
     index: int | None
     id: str
     name: str = ""
-    arguments: str = ""
+    pieces: list[str] = []
+
+    @property
+    def arguments(self) -> str:
+        return "".join(self.pieces)
 
 
 class Assembly:
@@ -116,9 +120,9 @@ class Assembly:
         slot.name = slot.name or function.name or ""
         given: Any = function.arguments
         if isinstance(given, str):
-            slot.arguments += given
+            slot.pieces.append(given)
         elif given is not None:
-            slot.arguments = msgspec.json.encode(given).decode()
+            slot.pieces = [msgspec.json.encode(given).decode()]
 
     def _slot_for(self, piece: CallPiece) -> _Slot:
         """The call a piece belongs to.
@@ -169,7 +173,7 @@ class Assembly:
         wanted = [
             (slot.id, WrittenCall(slot.name, slot.arguments))
             for slot in self._slots
-            if slot.name or slot.arguments
+            if slot.name or any(slot.pieces)
         ]
         if not wanted:
             blocks = [one for one in self._prose if isinstance(one, CallBlock)]
@@ -206,12 +210,14 @@ def _continues(slot: _Slot, piece: CallPiece) -> bool:
         return True
     if function.name != slot.name or piece.index is None:
         return False
-    return not function.arguments or not _is_json_object(slot.arguments)
+    return not function.arguments or not _is_json_object(slot.pieces)
 
 
-def _is_json_object(text: str) -> bool:
+def _is_json_object(pieces: Sequence[str]) -> bool:
+    if not (pieces and pieces[-1].rstrip().endswith("}")):
+        return False
     try:
-        msgspec.json.decode(text, type=dict[str, msgspec.Raw])
+        msgspec.json.decode("".join(pieces), type=dict[str, msgspec.Raw])
     except msgspec.DecodeError:
         return False
     return True

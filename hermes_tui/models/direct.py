@@ -41,6 +41,16 @@ class Timeouts(Struct, frozen=True):
     """Between two pieces of an answer."""
 
 
+LOCAL_PATIENCE = 5
+"""How many times longer a server on this machine may take until its first word."""
+
+
+def timeouts_for(target: Target, silence_seconds: float) -> Timeouts:
+    """Waits for a provider that may stay silent for `silence_seconds`."""
+    patience = LOCAL_PATIENCE if target.is_loopback else 1
+    return Timeouts(first=silence_seconds * patience, idle=silence_seconds)
+
+
 class Concession(Struct, frozen=True):
     """Something a server may refuse that can be left out."""
 

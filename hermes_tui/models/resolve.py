@@ -64,14 +64,12 @@ def resolve(
         from hermes_tui.models.replay import ReplayModel
 
         return ReplayModel(Path(name.removeprefix(REPLAY)).expanduser())
-    from hermes_tui.models.direct import DirectModel, Timeouts
+    from hermes_tui.models.direct import DirectModel, timeouts_for
     from hermes_tui.models.retry import Backoff, RetryingModel
 
     target = find_target(name, providers=providers, secrets=secrets, lane=lane)
     target = msgspec.structs.replace(target, reasoning=reasoning)
-    timeouts = Timeouts()
-    if silence_seconds is not None:
-        timeouts = Timeouts(first=silence_seconds, idle=silence_seconds)
+    timeouts = None if silence_seconds is None else timeouts_for(target, silence_seconds)
     backoff = Backoff() if retries is None else Backoff(attempts=retries + 1)
     if target.lane == "direct":
         return RetryingModel(DirectModel(target, timeouts=timeouts), backoff=backoff)

@@ -68,7 +68,7 @@ class TextParser:
         self._openings = (THINK, CALL) if finds_calls else (THINK,)
         self._state: Literal["text", "think", "call"] = "text"
         self._buffer: str = ""
-        self._space: str = ""
+        self._space: list[str] = []
         """White space held back until it is known what follows."""
         self._last: str = ""
         """The character before the buffer."""
@@ -77,6 +77,8 @@ class TextParser:
         self._has_said = False
         self._is_thought_empty = True
         self._scan = CallScan()
+        self._call: list[str] = []
+        """What stands before the buffer in a call block."""
         self._before_call = ""
 
     def feed(self, piece: str) -> list[Segment]:
@@ -109,7 +111,7 @@ class TextParser:
             self._say(self._take(len(self._buffer) - keep), found)
             return False
         self._say(self._take(position), found)
-        before, self._space = self._space, ""
+        before, self._space = "".join(self._space), []
         if tag == THINK and before and not self._is_fresh:
             found.append(Said(before))
         self._buffer = self._buffer[len(tag) :]
@@ -139,12 +141,7 @@ class TextParser:
 
     def _say(self, text: str, found: list[Segment]) -> None:
         """Emit answer text, holding back the white space at its end."""
-        text = self._space + text
-        if self._is_fresh:
-            text = text.lstrip()
-        body = text.rstrip()
-        self._space = text[len(body) :]
-        if body:
+        if body := self._body(text, is_first=self._is_fresh):
             if self._is_fresh and self._has_said:
                 body = "\n\n" + body
             self._is_fresh, self._has_said = False, True
@@ -159,24 +156,41 @@ class TextParser:
         else:
             keep = 0 if is_end else _partial_tag_length(self._buffer, (THINK_END,))
             text = self._take(len(self._buffer) - keep)
-        text = self._space + text
-        if self._is_thought_empty:
-            text = text.lstrip()
-        body = text.rstrip()
-        self._space = text[len(body) :]
-        if body:
+        if body := self._body(text, is_first=self._is_thought_empty):
             self._is_thought_empty = False
             found.append(Thought(body))
         if is_closed:
-            self._state, self._space, self._last = "text", "", ">"
+            self._state, self._space, self._last = "text", [], ">"
         return is_closed
+
+    def _body(self, text: str, *, is_first: bool) -> str:
+        """`text` behind the white space held back; what ends `text` is held back now.
+
+        When it `is_first`, white space at its start is dropped.
+        """
+        if not text.strip():
+            if is_first:
+                self._space = []
+            elif text:
+                self._space.append(text)
+            return ""
+        text = "".join(self._space) + text
+        if is_first:
+            text = text.lstrip()
+        body = text.rstrip()
+        self._space = [text[len(body) :]]
+        return body
 
     def _call_step(self, found: list[Segment], *, is_end: bool) -> bool:
         end = self._scan.find_end(self._buffer)
         if end < 0 and not is_end:
+            scanned = self._scan.go_on()
+            self._call.append(self._buffer[:scanned])
+            self._buffer = self._buffer[scanned:]
             return False
-        if end < 0:
-            end = _best_end(self._buffer)
+        before = "".join(self._call)
+        self._buffer, self._call = before + self._buffer, []
+        end = end + len(before) if end >= 0 else _best_end(self._buffer)
         if end < 0:
             inner, raw, self._buffer = self._buffer, CALL + self._buffer, ""
         else:
@@ -196,7 +210,10 @@ class CallScan:
         self._is_in_string = False
 
     def find_end(self, text: str) -> int:
-        """Where the closing tag starts, or -1; `text` may only have grown since the last call."""
+        """Where the closing tag starts, or -1.
+
+        Since the last call `text` may only have grown, and lost what `go_on` said.
+        """
         for found in _MARKS.finditer(text, self._position):
             mark = found[0]
             if mark == CALL_END and not self._is_in_string:
@@ -209,6 +226,11 @@ class CallScan:
             self._position = found.end()
         self._position = max(self._position, len(text) - len(CALL_END) + 1)
         return -1
+
+    def go_on(self) -> int:
+        """How much of the text at its start is done with; the next one begins after that."""
+        scanned, self._position = self._position, 0
+        return scanned
 
 
 # A backslash hides the character after it; one at the very end waits for it.

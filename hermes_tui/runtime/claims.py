@@ -1,5 +1,6 @@
 """Which sessions are open in which process, so that no two write the same one."""
 
+import errno
 import fcntl
 import os
 from pathlib import Path
@@ -20,16 +21,29 @@ class Claims:
         """Make the session ours; one that is ours stays so.
 
         Raises:
-            HermesError: another process has it open.
+            HermesError: another process has it open, or the file system has no locks.
         """
-        place = int.from_bytes(session_id.encode()[:7])
         try:
-            fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, place)
+            fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _place(session_id))
         except OSError as error:
+            if error.errno in {errno.EACCES, errno.EAGAIN}:
+                raise HermesError(
+                    f"Session {session_id} is open in another Hermes.",
+                    hint="Close it there, or start a new one.",
+                ) from error
             raise HermesError(
-                f"Session {session_id} is open in another Hermes.",
-                hint="Close it there, or start a new one.",
+                f"Session {session_id} cannot be locked: {error.strerror}.",
+                hint="Put Hermes's home on a disk that has locks, with HERMES_HOME.",
             ) from error
+
+    def release(self, session_id: str) -> None:
+        """Let other processes open the session."""
+        fcntl.lockf(self._file, fcntl.LOCK_UN, 1, _place(session_id))
 
     def close(self) -> None:
         os.close(self._file)
+
+
+def _place(session_id: str) -> int:
+    """Which byte stands for the session."""
+    return int.from_bytes(session_id.encode()[:7])

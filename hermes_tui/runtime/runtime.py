@@ -1,17 +1,21 @@
 """The composition root: the only place that builds things and joins them."""
 
+import math
 import os
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import datetime
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from hermes_tui.agent.approvals import Approvals
-from hermes_tui.agent.context_files import context_files
-from hermes_tui.agent.prompt import PromptParts, system_prompt
+from hermes_tui.agent.compaction import Compactor, Summary, SummaryRequest
+from hermes_tui.agent.context import Context
+from hermes_tui.agent.personalities import Personality, find_personality, personalities
 from hermes_tui.agent.session import Session
+from hermes_tui.agent.summaries import extracted, summarised
 from hermes_tui.config.load import load_config
 from hermes_tui.config.logs import log_to
 from hermes_tui.config.paths import Paths, find_paths
@@ -20,10 +24,12 @@ from hermes_tui.config.secrets import Secrets, load_secrets
 from hermes_tui.core.environment import Environment
 from hermes_tui.core.errors import ConfigError
 from hermes_tui.core.events import Notice
-from hermes_tui.core.history import closing_messages
+from hermes_tui.core.history import NOT_COMPACTED, Compaction, closing_messages
 from hermes_tui.core.messages import Message
-from hermes_tui.core.ports import Human, Model, Prefix, Tools
+from hermes_tui.core.ports import Human, Model, Prefix
 from hermes_tui.memory.files import MemoryFile, MemoryFiles
+from hermes_tui.memory.memory import Memory
+from hermes_tui.memory.preferences import Preferences
 from hermes_tui.models.reasoning import Level
 from hermes_tui.models.wrapped import close_model
 from hermes_tui.runtime.claims import Claims
@@ -35,15 +41,19 @@ from hermes_tui.runtime.models import (
     warm_up,
 )
 from hermes_tui.runtime.places import EnvironmentChoice, Places
+from hermes_tui.runtime.prompts import Prompts, room
 from hermes_tui.runtime.toolbox import toolbox
 from hermes_tui.safety.modes import Mode
-from hermes_tui.skills.library import SkillEntry, list_skills
+from hermes_tui.skills.library import SkillEntry
 from hermes_tui.store.search import SearchResults
 from hermes_tui.store.sessions import SessionRecord
 from hermes_tui.store.store import Store
 from hermes_tui.tools.output import OutputShelf
 from hermes_tui.tools.registry import ToolSet
 from hermes_tui.tools.workplace import Workplace
+
+if TYPE_CHECKING:
+    from hermes_tui.learning.learner import Learner, Learnt
 
 
 class Overrides(Struct, frozen=True, kw_only=True):
@@ -91,6 +101,7 @@ class Runtime:
         self._workplace = workplace
         self._places = places
         self._claims = claims
+        self._claimed = ""
         self._human = human
         self._source = source
         self._overrides = overrides
@@ -98,7 +109,16 @@ class Runtime:
         self._shelf = OutputShelf(
             paths.run_dir / "outputs", limit_chars=config.tools.output_limit_chars
         )
-        self._memory = MemoryFiles(paths.memory_dir)
+        self.memory = Memory(MemoryFiles(paths.memory_dir), store.memory_items)
+        self.preferences = Preferences(paths.preferences_dir, user=config.memory.user)
+        self._prompts = Prompts(
+            paths=paths,
+            folder=folder,
+            workplace=workplace,
+            memory=self.memory.files,
+            preferences=self.preferences,
+        )
+        self._second_model: Model | None = None
         self._model = self._build_model(overrides.model)
         closing.push_async_callback(self._close_model)
 
@@ -127,6 +147,9 @@ class Runtime:
         if self.paths.notice:
             said.append(Notice(self.paths.notice, "warning"))
             self.paths.mark_notice_said()
+        said += [
+            Notice(problem, "warning") for file in self.memory_files() for problem in file.problems
+        ]
         return said
 
     async def new_session(self) -> Session:
@@ -139,7 +162,7 @@ class Runtime:
         )
         self._claims.claim(record.id)
         tools = self._tools(record.id)
-        prefix = self._prefix(tools)
+        prefix = self._prompts.prefix(tools, self._model)
         await self.store.sessions.set_prefix(record.id, prefix)
         return self._session(record, tools, prefix)
 
@@ -158,7 +181,10 @@ class Runtime:
         tools = self._tools(record.id)
         history = await self._closed_history(record.id)
         prefix = await self.store.sessions.prefix(record.id)
-        session = self._session(record, tools, prefix or self._prefix(tools), history)
+        compaction = await self.store.compactions.latest(record.id)
+        session = self._session(
+            record, tools, prefix or self._prompts.prefix(tools, self._model), history, compaction
+        )
         before = (record.model, record.environment, record.cwd)
         if before != (self._model.name, self.environment.name, str(self.folder)):
             await self._renew_prefix(session)
@@ -189,6 +215,67 @@ class Runtime:
             await self._close_model()
             self._model = session.model = model
 
+    @cached_property
+    def learner(self) -> "Learner":
+        """Looks back at sessions, away from the way of an answer."""
+        from hermes_tui.learning.learner import Learner  # only the idle have time for it
+
+        return Learner(
+            store=self.store,
+            memory=self.memory,
+            preferences=self.preferences,
+            model=self._reviewer,
+            writes_notes=self.config.memory.notes == "abstractive",
+        )
+
+    async def look_back(self, session: Session) -> "Learnt | None":
+        """Keep what the session has taught since the last time; None when that is switched off.
+
+        Raises:
+            ModelError: the model that was asked failed.
+            HermesError: memory or the store cannot be read or written.
+        """
+        return await self.learner.review(session.id) if self.config.memory.learn else None
+
+    async def look_after(self, *, but: str = "") -> "list[Learnt]":
+        """What idle time is for: review one-shots, note ended sessions, put old ones away.
+
+        Raises:
+            HermesError: memory or the store cannot be read or written.
+        """
+        learnt = await self.learner.catch_up(but=but) if self.config.memory.learn else []
+        await self.learner.note_ended()
+        await self.learner.archive(self.config.memory.conversation_retention)
+        return learnt
+
+    async def unlearn(self, learnt: "Learnt") -> None:
+        """Take back what `look_back` kept.
+
+        Raises:
+            HermesError: memory cannot be written.
+        """
+        await self.learner.undo(learnt)
+
+    def personalities(self) -> list[Personality]:
+        return personalities(self.paths.personalities_dir)
+
+    @property
+    def personality(self) -> str:
+        """The name of the manner taken on; empty for none."""
+        return self._prompts.personality.name if self._prompts.personality else ""
+
+    async def switch_personality(self, session: Session, name: str) -> None:
+        """Take on another manner from the next call on; `none` lays it down.
+
+        Raises:
+            NotFoundError: there is none of that name.
+        """
+        folder = self.paths.personalities_dir
+        chosen = None if name == "none" else find_personality(folder, name)
+        async with session.idle():
+            self._prompts.personality = chosen
+            await self._renew_prefix(session)
+
     async def switch_environment(self, session: Session, name: str) -> None:
         """Run commands elsewhere from the next call on; the old place stays open until the end.
 
@@ -215,10 +302,10 @@ class Runtime:
 
     def memory_files(self) -> list[MemoryFile]:
         """`MEMORY.md` and `USER.md` as they are on disk now."""
-        return [self._memory.read("memory"), self._memory.read("user")]
+        return self._prompts.memory_files()
 
     def skills(self) -> list[SkillEntry]:
-        return list_skills(self.paths.skills_dir)
+        return self._prompts.skills()
 
     async def sessions(self, *, limit: int = 50, text: str = "") -> list[SessionRecord]:
         """Stored sessions, the last used first; `text` must occur in what lists show of one."""
@@ -245,6 +332,7 @@ class Runtime:
             record=self._overrides.record,
         )
         warm_up(model.name, config=self.config, secrets=self._secrets)
+        self._shelf.limit = room(model, self.config.tools.output_limit_chars)
         return model
 
     async def _close_model(self) -> None:
@@ -256,7 +344,7 @@ class Runtime:
             workplace=self._workplace,
             shelf=self._shelf,
             search=self.store.search,
-            memory=self._memory,
+            memory=self.memory,
             human=self._human,
             session_id=session_id,
             timeout_seconds=int(self.config.terminal.timeout_seconds),
@@ -264,21 +352,8 @@ class Runtime:
         )
         return ToolSet(tools, gate=approvals, shelf=self._shelf)
 
-    def _prefix(self, tools: Tools) -> Prefix:
-        parts = PromptParts(
-            soul=_text_of(self.paths.soul),
-            user=self._memory.read("user"),
-            memory=self._memory.read("memory"),
-            skills=self.skills(),
-            context=context_files(self.folder),
-            environment=self.environment.name,
-            cwd=self.environment.cwd,
-            today=datetime.now().astimezone().date(),
-        )
-        return Prefix(system_prompt(parts), tools.specs)
-
     async def _renew_prefix(self, session: Session) -> None:
-        session.prefix = self._prefix(session.tools)
+        session.prefix = self._prompts.prefix(session.tools, session.model)
         await self.store.sessions.set_prefix(session.id, session.prefix)
         await self.store.sessions.move(
             session.id,
@@ -306,17 +381,49 @@ class Runtime:
         tools: ToolSet,
         prefix: Prefix,
         history: Sequence[Message] = (),
+        compaction: Compaction = NOT_COMPACTED,
     ) -> Session:
+        if self._claimed not in {"", record.id}:
+            self._claims.release(self._claimed)  # the session before is left
+        self._claimed = record.id
+        journal = self.store.journal(record.id)
+        settings = self.config.compression
+        threshold = settings.threshold if settings.enabled else math.inf
+        compactor = Compactor(self._summarise, threshold=threshold)
         return Session(
             id=record.id,
             model=self._model,
             tools=tools,
-            journal=self.store.journal(record.id),
+            journal=journal,
             prefix=prefix,
             history=history,
             usage=record.usage,
             max_steps=self._overrides.max_steps or self.config.agent.max_steps,
+            context=Context(journal, compactor=compactor, compaction=compaction),
         )
+
+    def _reviewer(self) -> Model | None:
+        """Who looks back at sessions; nobody on the rehearsal model."""
+        if self.is_rehearsal:
+            return None
+        if (name := self.config.memory.model) is None:
+            return self._model
+        if self._second_model is None:
+            self._second_model = self._build_model(name)
+            self._closing.push_async_callback(close_model, self._second_model)
+        return self._second_model
+
+    async def _summarise(self, request: SummaryRequest) -> Summary:
+        """By the model set for it, by the one that answers, or offline by rule."""
+        if self.is_rehearsal:
+            return await extracted(request)
+        if (name := self.config.compression.model) is None:
+            return await summarised(self._model, request)
+        model = self._build_model(name)
+        try:
+            return await summarised(model, request)
+        finally:
+            await close_model(model)
 
 
 @asynccontextmanager
@@ -355,7 +462,14 @@ async def open_runtime(
             config=config,
             secrets=secrets,
             store=store,
-            workplace=Workplace(environment, home=str(Path.home()), open_other=places.open),
+            workplace=Workplace(
+                environment,
+                home=str(Path.home()),
+                open_other=places.open,
+                # From elsewhere this machine is reached only when the person says so.
+                configured={config.terminal.backend, *config.environments} - {"local"},
+                own=str(paths.home.resolve()),
+            ),
             places=places,
             claims=claims,
             human=human,
@@ -372,10 +486,3 @@ def _current_folder() -> Path:
         raise ConfigError(
             "The current folder is gone.", hint="Change to another one, or pass --cwd."
         ) from error
-
-
-def _text_of(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""

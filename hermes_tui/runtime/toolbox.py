@@ -4,7 +4,7 @@ from collections.abc import Collection
 from typing import Any
 
 from hermes_tui.core.ports import Human
-from hermes_tui.memory.files import MemoryFiles
+from hermes_tui.memory.memory import Memory
 from hermes_tui.store.search import Search
 from hermes_tui.tools.conversation import clarify_tool, todo_tool
 from hermes_tui.tools.files import file_tools
@@ -22,7 +22,7 @@ def toolbox(
     workplace: Workplace,
     shelf: OutputShelf,
     search: Search,
-    memory: MemoryFiles,
+    memory: Memory,
     human: Human,
     session_id: str = "",
     timeout_seconds: int,
@@ -37,7 +37,7 @@ def toolbox(
         list_files_tool(workplace),
         todo_tool(),
         clarify_tool(human),
-        memory_tool(memory),
+        memory_tool(memory, session_id=session_id),
         session_search_tool(search, but=session_id),
     ]
     return [tool for tool in tools if tool.name not in disabled]

@@ -2,13 +2,10 @@
 
 from typing import Literal
 
-from hermes_tui.config.schema import Mode
+from hermes_tui.config.schema import MODES, Mode
 from hermes_tui.safety.risk import Risk
 
-__all__ = ["MODES", "Decision", "Mode", "decide", "is_stricter_or_equal"]
-
-MODES: tuple[Mode, ...] = ("read-only", "ask", "auto-edit", "full-auto")
-"""Strictest first."""
+__all__ = ["MODES", "Decision", "Mode", "decide"]
 
 Decision = Literal["allow", "ask", "deny"]
 
@@ -26,7 +23,3 @@ POLICY: dict[Risk, tuple[Decision, Decision, Decision, Decision]] = {
 def decide(mode: Mode, risk: Risk) -> Decision:
     """What `mode` says about an action of this risk."""
     return POLICY[risk][MODES.index(mode)]
-
-
-def is_stricter_or_equal(mode: Mode, than: Mode) -> bool:
-    return MODES.index(mode) <= MODES.index(than)

@@ -107,8 +107,9 @@ def _memory(connection: sqlite3.Connection) -> None:
         CREATE TABLE compactions (
             session    INTEGER NOT NULL REFERENCES sessions ON DELETE CASCADE,
             at         INTEGER NOT NULL,
-            head       INTEGER NOT NULL,    -- last message before the summary, 0: none
-            tail       INTEGER NOT NULL,    -- first message after it
+            head       INTEGER NOT NULL,    -- these three count messages of the session,
+            tail       INTEGER NOT NULL,    -- see core.history.Compaction
+            whole      INTEGER NOT NULL,
             summary    TEXT NOT NULL
         )
         """,
@@ -116,15 +117,24 @@ def _memory(connection: sqlite3.Connection) -> None:
         # What a session was about, once it has ended.
         """
         CREATE TABLE summaries (
-            session    INTEGER PRIMARY KEY REFERENCES sessions ON DELETE CASCADE,
-            at         INTEGER NOT NULL,
-            upto       INTEGER NOT NULL,    -- the last message it covers
-            method     TEXT NOT NULL,       -- 'extractive', or the model's name
-            text       TEXT NOT NULL,       -- as people and the index read it
-            body       TEXT NOT NULL        -- JSON of the note
+            -- AUTOINCREMENT as for messages; a changed summary gets a new id.
+            id          INTEGER PRIMARY KEY AUTOINCREMENT,
+            session     INTEGER NOT NULL UNIQUE REFERENCES sessions ON DELETE CASCADE,
+            at          INTEGER NOT NULL,
+            upto        INTEGER NOT NULL,   -- the last message it covers
+            method      TEXT NOT NULL,      -- 'extractive', or the model's name
+            text        TEXT NOT NULL,      -- as people read it
+            search_text TEXT,               -- only where the index must see something else
+            body        TEXT NOT NULL       -- JSON of the note
         )
         """,
+        """
+        CREATE VIEW summary_bodies (rowid, body) AS
+        SELECT id, coalesce(search_text, text) FROM summaries
+        """,
         "ALTER TABLE sessions ADD COLUMN archived_at INTEGER",
+        # The last message that was looked through for what it teaches.
+        "ALTER TABLE sessions ADD COLUMN reviewed INTEGER NOT NULL DEFAULT 0",
         # Every item the memory files ever held, so that their caps lose nothing.
         """
         CREATE TABLE memory_items (

@@ -1,188 +1,279 @@
 """Finding what was said."""
 
 import sqlite3
-from datetime import datetime
-from typing import cast
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, tzinfo
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from hermes_tui.core.messages import Role
-from hermes_tui.store.database import DAY, Database, moment, stamp
+from hermes_tui.store.database import Database
 from hermes_tui.store.excerpts import Matcher
-from hermes_tui.store.indexes import Filter, Index, Ranking
+from hermes_tui.store.indexes import MESSAGES, SUMMARIES, Index, IndexDamagedError, Lookup
 from hermes_tui.store.layout import storable_text
-from hermes_tui.store.messages import IDS_PER_BLOCK
-from hermes_tui.store.terms import Terms, parse
+from hermes_tui.store.passages import (
+    Hits,
+    around,
+    neighbours,
+    page,
+    quoting_searches,
+    sessions_of_time,
+)
+from hermes_tui.store.places import Places
+from hermes_tui.store.queries import Query, earliest, latest, read_query
+from hermes_tui.store.ranking import candidates, fused, session_order
+from hermes_tui.store.results import Passage, SearchResults
+from hermes_tui.store.terms import Terms
 
 CATCH_UP_MESSAGES = 5000
 """How many messages an index that fell behind takes up in one transaction, about 0.3 s."""
-
-
-class Hit(Struct, frozen=True):
-    """A message that matches."""
-
-    session_id: str
-    session_title: str
-    message_id: int
-    role: Role
-    at: datetime
-    excerpt: str
-    """Up to 240 characters on one line around the first match, matches between « and ».
-    Untrusted text."""
-
-
-class SearchResults(Struct, frozen=True):
-    """What a search found, and what it looked for and where."""
-
-    hits: tuple[Hit, ...]
-    """The best first."""
-    total: int
-    """How many messages match, as far as looked at."""
-    is_capped: bool
-    """Only the newest matches were looked at; there may be older ones."""
-    sessions_searched: int
-    terms: tuple[str, ...]
-    """What was looked for, any of it; empty when the query holds no letter or digit."""
-    dropped: tuple[str, ...]
-    """Words too common to look for."""
+DEADLINE_SECONDS = 0.15
+"""When matches are no longer rated but taken as they come, the newest first."""
+HITS_PER_SESSION = 3
+NEAREST_SESSIONS = 5
+_EVERYTHING = Query(terms=Terms((), ()), asks_for_all=True)
 
 
 class Search:
-    """Searches the messages of every session that is not deleted."""
+    """Searches the messages and summaries of every session that is not deleted."""
 
-    def __init__(self, database: Database, index: Index) -> None:
+    def __init__(
+        self,
+        database: Database,
+        index: Index,
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        zone: tzinfo | None = None,
+        deadline_seconds: float = DEADLINE_SECONDS,
+    ) -> None:
+        """Search `database` by `index`.
+
+        Args:
+            now: What dates in queries are relative to; timezone-aware.
+            zone: Where days begin and end; None: as this machine has it.
+        """
         self._database = database
         self._index = index
+        self._now = now
+        self._zone = zone
+        self._deadline_seconds = deadline_seconds
 
     async def find(
         self,
         query: str,
         *,
+        alt: Sequence[str] = (),
         limit: int = 20,
         role: Role | None = None,
         after: datetime | None = None,
         before: datetime | None = None,
         session: str | None = None,
         cwd: str | None = None,
+        but: str = "",
     ) -> SearchResults:
-        """Messages with any word of `query`, ranked by BM25 among the newest matches.
+        """Messages with any word of `query`, ranked among the newest matches.
 
         Whatever is typed is searched for. "Quoted words" must stand together, `word*` may go
-        on, common words are left out unless there are no others. `after` is inclusive and
-        `before` exclusive; both are timezone-aware. `session` is a full id.
+        on, common words are left out unless there are no others, and dates narrow the search,
+        see `queries.read_query`. Where nothing matches, the results are the nearest there is.
+
+        Args:
+            alt: The same in other words.
+            limit: How many hits, and how many sessions.
+            after: Inclusive, and `before` exclusive; both timezone-aware.
+            session: A full id.
+            cwd: A folder, with everything in it, or the name of one.
+            but: The full id of a session to leave out.
 
         Raises:
             StoreError: the file cannot be read or is damaged.
         """
+        read = read_query(
+            storable_text(query),
+            alt=[storable_text(other) for other in alt],
+            now=self._now(),
+            zone=self._zone,
+        )
+        places = Places(
+            role=role or read.role,
+            after=latest(after, read.after),
+            before=earliest(before, read.before),
+            session=storable_text(session if session is not None else read.session) or None,
+            but=but or None,
+            project=storable_text(cwd if cwd is not None else read.project) or None,
+        )
+        asked = _Asked(query=read, places=places, limit=limit)
+        for _ in range(2):
+            await self._catch_up()
+            try:
+                return await self._database.read(lambda connection: self._found(connection, asked))
+            except IndexDamagedError:
+                await self._database.write(self._index.rebuild)
+        await self._catch_up()
+        return await self._database.read(lambda connection: self._found(connection, asked))
+
+    async def browse(
+        self,
+        *,
+        after: datetime | None = None,
+        before: datetime | None = None,
+        cwd: str | None = None,
+        but: str = "",
+        limit: int = 20,
+    ) -> SearchResults:
+        """Sessions that were going on between two times, the last used first."""
+        places = Places(after=after, before=before, project=cwd or None, but=but or None)
+        asked = _Asked(query=_EVERYTHING, places=places, limit=limit)
+        return await self._database.read(lambda connection: _of_time(connection, asked))
+
+    async def around(self, message: int, *, size: int) -> Passage:
+        """A message with up to `size` before and after it.
+
+        Raises:
+            NotFoundError: it is not there, or its session is deleted.
+        """
+        return await self._database.read(lambda connection: around(connection, message, size=size))
+
+    async def page(self, session: str, number: int, *, chars: int) -> Passage:
+        """A page of a session, counted from 1, of about `chars` characters.
+
+        Raises:
+            NotFoundError: there is no such session (a full id is needed) or page.
+        """
+        session = storable_text(session).strip().lower()
+        return await self._database.read(
+            lambda connection: page(connection, session, number, chars=chars)
+        )
+
+    async def _catch_up(self) -> None:
         while await self._database.read(self._index.is_behind):
             await self._database.write(
                 lambda connection: self._index.add(connection, limit=CATCH_UP_MESSAGES)
             )
-        places = _Places(
-            role=role,
-            after=after,
-            before=before,
-            session=None if session is None else storable_text(session),
-            cwd=None if cwd is None else storable_text(cwd),
-        )
-        terms = parse(storable_text(query))
-        return await self._database.read(
-            lambda connection: self._find(connection, terms, places, limit)
-        )
 
-    def _find(
-        self, connection: sqlite3.Connection, terms: Terms, places: "_Places", limit: int
-    ) -> SearchResults:
-        ranking = self._rank(connection, terms, places, limit)
-        if not ranking.total and (loosened := terms.loosened) is not None:
-            terms = loosened
-            ranking = self._rank(connection, terms, places, limit)
-        return SearchResults(
-            hits=_hits(connection, ranking.best, Matcher(terms.kept)),
-            total=ranking.total,
-            is_capped=ranking.is_capped,
-            sessions_searched=places.count_sessions(connection),
-            terms=tuple(str(term) for term in terms.kept),
-            dropped=terms.dropped,
-        )
-
-    def _rank(
-        self, connection: sqlite3.Connection, terms: Terms, places: "_Places", limit: int
-    ) -> Ranking:
-        within = places.filter(connection)
-        if not terms.kept or within is None:
-            return Ranking((), 0, is_capped=False)
-        return self._index.find(connection, terms.kept, within, limit=limit)
-
-
-class _Places(Struct, frozen=True, kw_only=True):
-    """Where to search."""
-
-    role: Role | None
-    after: datetime | None
-    before: datetime | None
-    session: str | None
-    cwd: str | None
-
-    def filter(self, connection: sqlite3.Connection) -> Filter | None:
-        """The SQL for it; None when no message can be there."""
-        conditions = ["s.deleted_at IS NULL"]
-        parameters: list[object] = []
-        for condition, value in (
-            ("m.role = ?", self.role),
-            ("s.id = ?", self.session),
-            ("s.cwd = ?", self.cwd),
-            ("m.at >= ?", stamp(self.after) if self.after else None),
-            ("m.at < ?", stamp(self.before) if self.before else None),
+    def _found(self, connection: sqlite3.Connection, asked: "_Asked") -> SearchResults:
+        terms = asked.query.terms
+        if asked.query.asks_for_all:
+            return _of_time(connection, asked)
+        if not terms.kept:
+            note = "There is no letter or digit in what to look for."
+            return structs.replace(asked.results(connection), note=note)
+        for attempt, note in (
+            (terms, ""),
+            (terms.loosened, ""),
+            (terms.widened, "No message has these words; these have words that begin like them."),
         ):
-            if value is not None:
-                conditions.append(condition)
-                parameters.append(value)
-        first, last = self._range(connection)
-        if first is None or last is None:
+            if attempt and (found := self._by_words(connection, asked, attempt, note)):
+                return found
+        return self._nearest(connection, asked)
+
+    def _by_words(
+        self, connection: sqlite3.Connection, asked: "_Asked", terms: Terms, note: str
+    ) -> SearchResults | None:
+        """What matches any of `terms`; None when nothing does."""
+        messages, summaries = self._look_up(connection, asked.places, terms)
+        if not messages.matches and not summaries.matches:
             return None
-        return Filter(" AND ".join(conditions), tuple(parameters), first, last)
-
-    def _range(self, connection: sqlite3.Connection) -> tuple[int | None, int | None]:
-        """The ids to look at: the index then skips the rest without reading their rows."""
-        if self.session is not None:
-            return connection.execute(
-                "SELECT min(id), max(id) FROM messages "
-                "WHERE session = (SELECT key FROM sessions WHERE id = ?)",
-                (self.session,),
-            ).fetchone()
-        return connection.execute(
-            "SELECT min(block) * ?1, (max(block) + 1) * ?1 - 1 FROM days "
-            "WHERE (?2 IS NULL OR day >= ?2) AND (?3 IS NULL OR day <= ?3)",
-            (
-                IDS_PER_BLOCK,
-                stamp(self.after) // DAY if self.after else None,
-                stamp(self.before) // DAY if self.before else None,
+        ordered = _ordered(connection, messages, summaries)
+        sessions = session_order(messages, ordered, summaries)
+        hits = Hits(connection, Matcher(terms.kept), are_nearest=bool(note))
+        by_session: dict[int, list[int]] = {}
+        for message in ordered:
+            by_session.setdefault(messages.matches[message].session, []).append(message)
+        return structs.replace(
+            asked.results(connection),
+            hits=tuple(map(hits.hit, ordered[: asked.limit])),
+            sessions=tuple(
+                hits.session(key, by_session.get(key, [])[:HITS_PER_SESSION])
+                for key in sessions[: asked.limit]
             ),
-        ).fetchone()
+            total=messages.total,
+            is_capped=messages.is_capped,
+            is_partial=messages.is_partial or summaries.is_partial,
+            sessions_found=len(sessions),
+            terms=tuple(str(term) for term in terms.kept),
+            note=note,
+            found_as_asked=not note,
+        )
 
-    def count_sessions(self, connection: sqlite3.Connection) -> int:
-        (count,) = connection.execute(
-            "SELECT count(*) FROM sessions WHERE deleted_at IS NULL "
-            "AND (?1 IS NULL OR id = ?1) AND (?2 IS NULL OR cwd = ?2)",
-            (self.session, self.cwd),
-        ).fetchone()
-        return cast("int", count)
+    def _look_up(
+        self, connection: sqlite3.Connection, places: Places, terms: Terms
+    ) -> tuple[Lookup, Lookup]:
+        deadline = time.monotonic() + self._deadline_seconds
+        looked_up: list[Lookup] = []
+        for corpus, within in (
+            (SUMMARIES, places.summaries(connection)),
+            (MESSAGES, places.messages(connection)),
+        ):
+            looked_up.append(
+                self._index.find(connection, corpus, terms.kept, within, deadline=deadline)
+                if within
+                else Lookup({})
+            )
+        summaries, messages = looked_up
+        return messages, summaries
+
+    def _nearest(self, connection: sqlite3.Connection, asked: "_Asked") -> SearchResults:
+        """For words that occur nowhere: what was said then, else on other days, else lately."""
+        nothing = asked.results(connection)
+        if asked.places.after or asked.places.before:
+            if then := sessions_of_time(connection, asked.places, limit=NEAREST_SESSIONS):
+                return structs.replace(
+                    nothing,
+                    sessions=then,
+                    note="Nothing in that time has these words; these are its sessions.",
+                )
+            asked = structs.replace(
+                asked, places=structs.replace(asked.places, after=None, before=None)
+            )
+            # Options are meant as they stand; a date in plain words may be part of the matter.
+            if asked.query.dates:
+                note = "Nothing was said in that time; these are of other days."
+                if found := self._by_words(connection, asked, asked.query.terms, note):
+                    return structs.replace(found, after=nothing.after, before=nothing.before)
+        lately = sessions_of_time(connection, asked.places, limit=NEAREST_SESSIONS)
+        note = "Nothing has these words; these are the last sessions." if lately else ""
+        return structs.replace(nothing, sessions=lately, note=note)
 
 
-def _hits(
-    connection: sqlite3.Connection, messages: tuple[int, ...], matcher: Matcher
-) -> tuple[Hit, ...]:
-    hits: list[Hit] = []
-    for message in messages:
-        session_id, title, role, at, text = connection.execute(
-            """
-            SELECT s.id, s.title, m.role, m.at,
-                   CASE WHEN m.search_text IS NULL THEN b.body ELSE m.text END
-            FROM messages m JOIN sessions s ON s.key = m.session
-            JOIN message_bodies b ON b.rowid = m.id WHERE m.id = ?
-            """,
-            (message,),
-        ).fetchone()
-        hits.append(Hit(session_id, title, message, role, moment(at), matcher.excerpt(text)))
-    return tuple(hits)
+class _Asked(Struct, frozen=True):
+    """A search as it was asked for."""
+
+    query: Query
+    places: Places
+    limit: int
+
+    def results(self, connection: sqlite3.Connection) -> SearchResults:
+        """Nothing found, so far."""
+        return SearchResults(
+            sessions_searched=self.places.count_sessions(connection),
+            terms=tuple(str(term) for term in self.query.terms.kept),
+            dropped=self.query.terms.dropped,
+            dates=self.query.dates,
+            after=self.places.after,
+            before=self.places.before,
+            found_as_asked=False,
+        )
+
+
+def _of_time(connection: sqlite3.Connection, asked: _Asked) -> SearchResults:
+    """The sessions of a time, where nothing but that was asked for."""
+    sessions = sessions_of_time(connection, asked.places, limit=asked.limit)
+    nothing = asked.results(connection)
+    if not sessions:
+        anything = structs.replace(asked.places, after=None, before=None)
+        lately = sessions_of_time(connection, anything, limit=NEAREST_SESSIONS)
+        note = "There is no session of that time; these are the last ones." if lately else ""
+        return structs.replace(nothing, sessions=lately, note=note)
+    return structs.replace(
+        nothing, sessions=sessions, sessions_found=len(sessions), found_as_asked=True
+    )
+
+
+def _ordered(connection: sqlite3.Connection, messages: Lookup, summaries: Lookup) -> list[int]:
+    """The best messages, those that only repeat an earlier search last."""
+    best = candidates(messages)
+    echoes = quoting_searches(connection, best)
+    ordered = fused(messages, best, neighbours(connection, best), summaries)
+    return [m for m in ordered if m not in echoes] + [m for m in ordered if m in echoes]

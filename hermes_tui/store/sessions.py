@@ -26,7 +26,7 @@ _READ_AS = str.maketrans("ilo", "110")
 KEEP_DELETED_DAYS = 30
 _CANDIDATES_SHOWN = 5
 
-_LISTED = "deleted_at IS NULL AND message_count > 0"
+_LISTED = "deleted_at IS NULL AND archived_at IS NULL AND message_count > 0"
 _COLUMNS = "id, title, cwd, model, environment, source, created_at, updated_at, message_count, key"
 
 
@@ -169,12 +169,22 @@ class Sessions:
         await self._change(session_id, "deleted_at = ?", now(), deleted=False)
 
     async def restore(self, session_id: str) -> None:
-        """Bring a deleted session back.
+        """Bring a deleted or archived session back.
 
         Raises:
-            NotFoundError: no such session is deleted, or it is gone for good.
+            NotFoundError: no such session is deleted or archived, or it is gone for good.
         """
-        await self._change(session_id, "deleted_at = ?", None, deleted=True)
+
+        def work(connection: sqlite3.Connection) -> None:
+            unarchived = connection.execute(
+                "UPDATE sessions SET archived_at = NULL, updated_at = ? "
+                "WHERE id = ? AND archived_at IS NOT NULL AND deleted_at IS NULL",
+                (now(), session_id),
+            )
+            if unarchived.rowcount != 1:
+                _update(connection, session_id, "deleted_at = ?", None, deleted=True)
+
+        await self._database.write(work)
 
     async def prefix(self, session_id: str) -> Prefix | None:
         """What every request of the session begins with, once `set_prefix` has kept it."""

@@ -4,17 +4,25 @@ import sqlite3
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
+from hermes_tui.core.history import Compaction
 from hermes_tui.core.messages import Message, ToolResult
 from hermes_tui.core.usage import Usage
+from hermes_tui.store.compactions import Compactions
 from hermes_tui.store.database import Database
 from hermes_tui.store.indexes import Index, IndexKind, open_index
+from hermes_tui.store.memory_items import MemoryItems
 from hermes_tui.store.messages import Messages
 from hermes_tui.store.migrations import migrate
+from hermes_tui.store.reviews import Reviews
 from hermes_tui.store.search import Search
 from hermes_tui.store.sessions import Sessions, purge
+from hermes_tui.store.summaries import Summaries
 from hermes_tui.store.usage import UsageLedger
+
+if TYPE_CHECKING:
+    from hermes_tui.store.importing import Importer
 
 
 class Store:
@@ -23,8 +31,14 @@ class Store:
     def __init__(self, database: Database, index: Index) -> None:
         self.sessions = Sessions(database)
         self.messages = Messages(database, index)
+        self.compactions = Compactions(database)
         self.usage = UsageLedger(database)
+        self.memory_items = MemoryItems(database)
+        self.summaries = Summaries(database, index)
+        self.reviews = Reviews(database)
         self.search = Search(database, index)
+        self._database = database
+        self._index = index
         self.index_kind: IndexKind = index.kind
         """How it searches; `hermes doctor` says so."""
 
@@ -50,6 +64,12 @@ class Store:
         async with Database.open(path) as database:
             yield cls(database, await database.write(prepare))
 
+    def importer(self) -> "Importer":
+        """Takes conversations in, for as long as one file lasts."""
+        from hermes_tui.store.importing import Importer  # no session needs it
+
+        return Importer(self._database, self._index)
+
     def journal(self, session_id: str) -> "SessionJournal":
         """Where one session is kept, as `core.ports.Journal` wants it."""
         return SessionJournal(self, session_id)
@@ -70,3 +90,6 @@ class SessionJournal:
 
     async def record_usage(self, usage: Usage, model: str) -> None:
         await self._store.usage.record(self._session_id, usage, model)
+
+    async def record_compaction(self, compaction: Compaction) -> None:
+        await self._store.compactions.record(self._session_id, compaction)

@@ -5,6 +5,7 @@ a meaning of its own except double quotes around a phrase and a star after a wor
 """
 
 import re
+from collections.abc import Iterable
 from itertools import pairwise
 
 from msgspec import Struct
@@ -16,6 +17,8 @@ MAX_TERMS = 32
 MAX_TERM_CHARS = 100
 PHRASE_OF_CHARACTERS = 3
 """A run of Chinese or Japanese up to this long is one word; a longer one is looked up in pairs."""
+MIN_WIDENED_CHARS = 5
+"""Shorter words are not looked up by their beginning."""
 
 STOP_WORDS = frozenset(
     """
@@ -80,6 +83,28 @@ class Terms(Struct, frozen=True):
             loose.update(dict.fromkeys(parts))
         return Terms(tuple(loose)[:MAX_TERMS], self.dropped)
 
+    @property
+    def widened(self) -> "Terms | None":
+        """Words that begin like these, phrases taken apart; None when there is no difference."""
+        wide: dict[Term, None] = {}
+        for term in self.kept:
+            for word in term.words:
+                beginning = _beginning(word)
+                wide[
+                    Term(beginning, (beginning,), is_prefix=True)
+                    if beginning
+                    else Term(word, (word,))
+                ] = None
+        terms = tuple(wide)[:MAX_TERMS]
+        return Terms(terms, self.dropped) if terms and terms != self.kept else None
+
+    def joined(self, others: Iterable["Terms"]) -> "Terms":
+        """These terms and what others add to them."""
+        kept = dict.fromkeys(self.kept)
+        for other in others:
+            kept.update(dict.fromkeys(other.kept))
+        return Terms(tuple(kept)[:MAX_TERMS], self.dropped)
+
 
 def parse(query: str) -> Terms:
     """The terms of whatever was typed; none when it holds no letter or digit."""
@@ -94,6 +119,15 @@ def parse(query: str) -> Terms:
         return Terms(terms[:MAX_TERMS], ())
     dropped = tuple(term.text for term in terms if term.is_stop_word)
     return Terms(kept[:MAX_TERMS], dropped)
+
+
+def _beginning(word: str) -> str:
+    """How words like `word` begin; empty where that says too little."""
+    if len(word) < MIN_WIDENED_CHARS or not word.isascii() or word.isdigit():
+        return ""
+    # The index stems beginnings too, which must not change them.
+    beginning = word[: max(MIN_WIDENED_CHARS - 1, len(word) // 2)].rstrip("aeiouys")
+    return beginning if len(beginning) > 2 else ""
 
 
 def _quoted(text: str) -> list[Term]:

@@ -14,7 +14,7 @@ from hermes_tui.safety.risk import Assessment
 from hermes_tui.tools.edit import diff_of, replaced
 from hermes_tui.tools.output import REFERENCE, OutputShelf
 from hermes_tui.tools.registry import HARMLESS, Outcome, Say, Tool
-from hermes_tui.tools.workplace import Workplace
+from hermes_tui.tools.workplace import Workplace, quoted_path
 
 MAX_FILE_BYTES = 10_000_000
 DEFAULT_LINES = 1_000
@@ -56,41 +56,45 @@ def file_tools(
 
     async def write(args: WriteFileArgs, say: Say) -> Outcome:
         del say
-        before = await _text_if_there(workplace.environment, args.path)
+        before = await _text_before(workplace, args.path)
         await workplace.environment.write_file(args.path, _encoded(args.content))
-        lines = len(args.content.splitlines())
-        told = f"{'Created' if before is None else 'Replaced'} {args.path} ({lines} lines)."
-        return Outcome(told, display=await _diff(args.path, before or "", args.content))
+        written = f"{args.path} ({len(args.content.splitlines())} lines)."
+        if before is None:
+            return Outcome(f"Replaced {written} What it held was no text, or too much to compare.")
+        told = f"{'Replaced' if before.is_there else 'Created'} {written}"
+        return Outcome(told, display=await _diff(args.path, before.text, args.content))
 
     async def edit(args: EditFileArgs, say: Say) -> Outcome:
         del say
         data = await _bytes_of(workplace.environment, args.path)
         before = data.decode("utf-8", "surrogateescape")
-        after = replaced(before, args.old, args.new, everywhere=args.replace_all)
+        after = await anyio.to_thread.run_sync(
+            lambda: replaced(before, args.old, args.new, everywhere=args.replace_all)
+        )
         if after == before:
             raise ToolError("The edit changes nothing.", hint="`old` and `new` are the same.")
         await workplace.environment.write_file(args.path, _encoded(after))
         diff = await _diff(args.path, _shown(before), _shown(after))
         return Outcome(f"Edited {args.path}.\n{diff.unified}", display=diff)
 
-    def assess_read(args: ReadFileArgs) -> Assessment:
-        return HARMLESS if REFERENCE.match(args.path) else workplace.assess_read(args.path)
+    async def assess_read(args: ReadFileArgs) -> Assessment:
+        return HARMLESS if REFERENCE.match(args.path) else await workplace.assess_read(args.path)
 
     return (
         Tool(
             "read_file", ReadFileArgs, read,
             assess=assess_read, parallel_safe=True, where=lambda _: workplace.spot(),
-            describe=lambda args: f"read {args.path}",
+            describe=_reading,
         ),
         Tool(
             "write_file", WriteFileArgs, write,
             assess=lambda args: workplace.assess_write(args.path), where=lambda _: workplace.spot(),
-            describe=lambda args: f"write {args.path}\n\n{args.content}",
+            describe=_writing,
         ),
         Tool(
             "edit_file", EditFileArgs, edit,
             assess=lambda args: workplace.assess_write(args.path), where=lambda _: workplace.spot(),
-            describe=lambda args: f"edit {args.path}\n\n{_sketch(args)}",
+            describe=_editing,
         ),
     )  # fmt: skip
 
@@ -99,8 +103,16 @@ async def _diff(path: str, before: str, after: str) -> Diff:
     return await anyio.to_thread.run_sync(diff_of, path, before, after)
 
 
-def _sketch(args: EditFileArgs) -> str:
-    return diff_of(args.path, args.old, args.new).unified
+async def _reading(args: ReadFileArgs) -> str:
+    return f"read {args.path}"
+
+
+async def _writing(args: WriteFileArgs) -> str:
+    return f"write {args.path}\n\n{args.content}"
+
+
+async def _editing(args: EditFileArgs) -> str:
+    return f"edit {args.path}\n\n{(await _diff(args.path, args.old, args.new)).unified}"
 
 
 async def _bytes_of(environment: Environment, path: str) -> bytes:
@@ -117,11 +129,21 @@ async def _bytes_of(environment: Environment, path: str) -> bytes:
     return data
 
 
-async def _text_if_there(environment: Environment, path: str) -> str | None:
+class Before(Struct, frozen=True):
+    """What a file held before it was written."""
+
+    is_there: bool
+    text: str = ""
+
+
+async def _text_before(workplace: Workplace, path: str) -> Before | None:
+    """None where there is a file that cannot be shown: binary, unreadable or very large."""
     try:
-        return (await _bytes_of(environment, path)).decode("utf-8", "replace")
-    except ToolError:  # absent, binary or unreadable: writing it will tell
-        return None
+        data = await _bytes_of(workplace.environment, path)
+        return Before(is_there=True, text=data.decode("utf-8", "replace"))
+    except ToolError:
+        looked = await workplace.query(f"[ -e {quoted_path(path)} ]")
+        return Before(is_there=False) if looked.exit_code == 1 else None
 
 
 def _kept_page(path: Path, args: ReadFileArgs, limit_chars: int) -> str:

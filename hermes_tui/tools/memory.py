@@ -5,43 +5,53 @@ from typing import Literal
 from msgspec import Struct
 
 from hermes_tui.core.errors import ToolError
-from hermes_tui.memory.files import MemoryFiles
+from hermes_tui.core.memory import Kind, Source
+from hermes_tui.memory.draft import Edit
+from hermes_tui.memory.memory import Memory
+from hermes_tui.memory.report import happened, size
 from hermes_tui.tools.registry import Say, Tool
+
+
+class MemoryEdit(Struct, frozen=True):
+    """One of several changes."""
+
+    action: Literal["add", "replace", "remove"]
+    text: str = ""
+    old: str = ""
 
 
 class MemoryArgs(Struct, frozen=True):
     """Keep a lasting fact for later sessions: target `user` for who the person is and what they
     like, `memory` for everything else. Short entries; no secrets. replace and remove find the
-    entry containing `old`."""  # noqa: D205, D209
+    entry containing `old`; batch makes all `edits` or none. `evidence`: the words or command
+    that bear it out."""  # noqa: D205, D209
 
-    action: Literal["add", "replace", "remove"]
+    action: Literal["add", "replace", "remove", "batch"]
     target: Literal["memory", "user"] = "memory"
     text: str = ""
     old: str = ""
+    edits: list[MemoryEdit] = []
+    kind: Kind | None = None
+    evidence: str = ""
 
 
-def memory_tool(files: MemoryFiles) -> Tool[MemoryArgs]:
+def memory_tool(memory: Memory, *, session_id: str = "") -> Tool[MemoryArgs]:
     async def run(args: MemoryArgs, say: Say) -> str:
         del say
-        match args.action:
-            case "add":
-                _needs(args.text, "text")
-                state = await files.add(args.target, args.text)
-            case "replace":
-                _needs(args.old, "old")
-                _needs(args.text, "text")
-                state = await files.replace(args.target, args.old, args.text)
-            case "remove":
-                _needs(args.old, "old")
-                state = await files.remove(args.target, args.old)
-        return (
-            f"{state.name} now holds {state.size:,} of {state.limit:,} characters. "
-            "New sessions will see it; this one keeps what it started with."
-        )
+        source = Source("agent", session_id, args.evidence.strip())
+        change = await memory.batch(args.target, _edits(args), source=source)
+        lines = [
+            f"{size(change)} New sessions will see it; this one keeps what it started with.",
+            *happened(change),
+        ]
+        return "\n".join(lines)
 
     return Tool("memory", MemoryArgs, run)
 
 
-def _needs(value: str, name: str) -> None:
-    if not value.strip():
-        raise ToolError(f"`{name}` is empty.", hint=f"Pass {name}.")
+def _edits(args: MemoryArgs) -> list[Edit]:
+    if args.action != "batch":
+        return [Edit(args.action, args.text, args.old, args.kind)]
+    if not args.edits:
+        raise ToolError("`edits` is empty.", hint="Pass edits: a list of {action, text, old}.")
+    return [Edit(edit.action, edit.text, edit.old, args.kind) for edit in args.edits]

@@ -21,6 +21,11 @@ LOG = logging.getLogger(__name__)
 HARMLESS = Assessment(Risk.READ, "It changes nothing.")
 
 
+async def harmless(_args: object) -> Assessment:
+    """For a tool of which every call is harmless."""
+    return HARMLESS
+
+
 class Outcome(msgspec.Struct, frozen=True):
     """What a tool has to say: to the model and, if that differs, to the person."""
 
@@ -60,10 +65,10 @@ class Tool(Generic[Args]):
         args: type[Args],
         run: Callable[[Args, Say], Awaitable[str | Outcome]],
         *,
-        assess: Callable[[Args], Assessment] = lambda _: HARMLESS,
-        describe: Callable[[Args], str] | None = None,
+        assess: Callable[[Args], Awaitable[Assessment]] = harmless,
+        describe: Callable[[Args], Awaitable[str]] | None = None,
         parallel_safe: bool = False,
-        where: Callable[[Args], Awaitable[Spot]] | None = None,
+        where: Callable[[Args], Spot] | None = None,
     ) -> None:
         """Describe a tool.
 
@@ -72,7 +77,8 @@ class Tool(Generic[Args]):
             assess: How dangerous a call with these arguments is.
             describe: What a call would do, in full, for the approval dialog.
             parallel_safe: Whether calls may run beside others.
-            where: In which environment a call works; None for a tool that uses none.
+            where: In which environment a call works, found without opening it; None for a tool
+                that uses none.
         """
         self.name = name
         self.args = args
@@ -85,6 +91,13 @@ class Tool(Generic[Args]):
     @property
     def spec(self) -> ToolSpec:
         return ToolSpec(self.name, (self.args.__doc__ or "").strip(), _schema(self.args))
+
+
+class Admitted(msgspec.Struct, frozen=True):
+    """A call that may run."""
+
+    tool: Tool[Any]
+    args: Any
 
 
 class ToolSet:
@@ -104,63 +117,64 @@ class ToolSet:
         return tool is not None and tool.parallel_safe
 
     async def run(self, call: ToolCall, emit: Emit) -> ToolResult:
-        started = time.monotonic()
-        spot = Spot()
-        tool = self._tools.get(call.name)
-        if tool is None:
-            outcome = Outcome(f"There is no tool {call.name!r}. Tools: {self._names}.", True)
-        else:
-            try:
-                args = _decode(call, tool.args)
-                spot = await tool.where(args) if tool.where else spot
-                action = tool.describe(args) if tool.describe else f"{call.name} {call.arguments}"
-                await self._gate(call, action, tool.assess(args), spot, emit)
-            except (HermesError, msgspec.DecodeError, ValueError, RecursionError) as error:
-                outcome = Outcome(_explained(call, error), is_error=True)
-            else:
-                await emit(ToolStarted(call, spot.name))
-                started = time.monotonic()
-                return await self._finish(call, await _run(tool, call, args, emit), started, emit)
+        spot, admitted = await self._admitted(call, emit)
         await emit(ToolStarted(call, spot.name))
-        return await self._finish(call, outcome, started, emit)
-
-    @property
-    def _names(self) -> str:
-        return ", ".join(sorted(self._tools))
-
-    async def _finish(
-        self, call: ToolCall, outcome: Outcome, started: float, emit: Emit
-    ) -> ToolResult:
+        started = time.monotonic()
+        outcome = await _run(admitted, call, emit) if isinstance(admitted, Admitted) else admitted
         content = self._shelf.capped(outcome.content)
         result = ToolResult(call.id, content, outcome.is_error, outcome.display)
         await emit(ToolFinished(result, time.monotonic() - started))
         return result
 
+    async def _admitted(self, call: ToolCall, emit: Emit) -> tuple[Spot, Admitted | Outcome]:
+        """Where the call works, and what is needed to run it or why it may not."""
+        tool = self._tools.get(call.name)
+        if tool is None:
+            unknown = f"There is no tool {call.name!r}. Tools: {self._names}."
+            return Spot(), Outcome(unknown, is_error=True)
+        try:
+            args = _decode(call, tool.args)
+        except (msgspec.DecodeError, ValueError, RecursionError) as error:
+            bad = f"Bad arguments for {call.name}: {error}."
+            return Spot(), Outcome(bad, is_error=True)
+        spot = Spot()
+        try:
+            spot = tool.where(args) if tool.where else spot
+            action = f"{call.name} {call.arguments}"
+            if tool.describe:
+                action = await tool.describe(args)
+            await self._gate(call, action, await tool.assess(args), spot, emit)
+        except Exception as error:  # noqa: BLE001 - a call never raises, see `core.ports.Tools`
+            return spot, _failure(call, error)
+        return spot, Admitted(tool, args)
 
-async def _run(tool: Tool[Any], call: ToolCall, args: msgspec.Struct, emit: Emit) -> Outcome:
+    @property
+    def _names(self) -> str:
+        return ", ".join(sorted(self._tools))
+
+
+async def _run(admitted: Admitted, call: ToolCall, emit: Emit) -> Outcome:
     async def say(chunk: str) -> None:
         await emit(ToolOutput(call.id, chunk))
 
     try:
-        outcome = await tool.run(args, say)
-    except HermesError as error:
-        return Outcome(str(error), is_error=True)
-    except Exception as error:
-        LOG.exception("The tool %s failed", call.name)
-        return Outcome(f"{call.name} crashed: {error!r}", is_error=True)
+        outcome = await admitted.tool.run(admitted.args, say)
+    except Exception as error:  # noqa: BLE001 - a call never raises, see `core.ports.Tools`
+        return _failure(call, error)
     return outcome if isinstance(outcome, Outcome) else Outcome(outcome)
+
+
+def _failure(call: ToolCall, error: Exception) -> Outcome:
+    """What went wrong, for the model; a bug also goes into the log."""
+    if isinstance(error, HermesError):
+        return Outcome(str(error), is_error=True)
+    LOG.error("The tool %s failed", call.name, exc_info=error)
+    return Outcome(f"{call.name} crashed: {error!r}", is_error=True)
 
 
 def _decode(call: ToolCall, args: type[Args]) -> Args:
     # Models send numbers as strings and vice versa; `strict=False` accepts what is unambiguous.
     return msgspec.convert(msgspec.json.decode(call.arguments or "{}"), type=args, strict=False)
-
-
-def _explained(call: ToolCall, error: Exception) -> str:
-    """What went wrong before the tool could run, for the model."""
-    return (
-        str(error) if isinstance(error, HermesError) else f"Bad arguments for {call.name}: {error}."
-    )
 
 
 def _schema(args: type[msgspec.Struct]) -> dict[str, Any]:

@@ -8,19 +8,21 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from hermes_tui.core.errors import ToolError
+from hermes_tui.safety.risk import FOLDERS_OF_SECRETS, Assessment, assess_read, worst
 from hermes_tui.tools.registry import Say, Tool
 from hermes_tui.tools.workplace import Workplace, quoted_path
 
-HIDDEN_FOLDERS = (".ssh", ".gnupg", ".aws", ".azure", ".kube")
-"""Where credentials are; they are searched only when named."""
+HIDDEN = (".env", ".env.*", *FOLDERS_OF_SECRETS)
+"""Where credentials are; they are not searched."""
 SKIPPED_FOLDERS = (".git", "node_modules", ".venv", "__pycache__", ".hg", ".svn")
 
 # ripgrep where it is installed (it honours .gitignore); grep is everywhere.
 SEARCH = """\
 {{ if command -v rg >/dev/null 2>&1; then
-  rg -nH --no-heading --color never --max-columns 400 --sort path {rg_glob} -e {pattern} -- {path}
+  rg --no-config -nH --no-heading --color never --max-columns 400 --sort path {rg_glob} \\
+    -e {pattern} -- {path}
 else
-  grep -rnIEH --color=never {skipped} {grep_glob} -e {pattern} -- {path}
+  grep -rnIEH --color=never {grep_glob} -e {pattern} -- {path}
 fi; }} 2>&1 | awk -v n={limit} 'NR<=n {{print substr($0, 1, 500)}} END {{print NR}}'
 """
 
@@ -31,7 +33,7 @@ MATCH = re.compile(r".+?:\d+:")
 LIST = """\
 [ -e {path} ] || {{ echo missing; exit; }}
 if stat -c %s / >/dev/null 2>&1; then f='-c %s %Y %n'; else f='-f %z %m %N'; fi
-find {path} {depth} \\( {pruned} \\) -prune -o -type f {name} \\
+find -H {path} {depth} \\( {pruned} \\) -prune -o -type f {name} \\
   -exec stat "${{f%% *}}" "${{f#* }}" {{}} + 2>/dev/null \\
   | sort {order} | awk -v n={limit} 'NR<=n {{print}} END {{print NR}}'
 """
@@ -68,11 +70,7 @@ def search_files_tool(workplace: Workplace) -> Tool[SearchFilesArgs]:
             path=quoted_path(args.path),
             limit=args.limit,
             rg_glob=_rg_globs(args.glob),
-            grep_glob=f"--include={shlex.quote(args.glob)}" if args.glob else "",
-            skipped=" ".join(
-                f"--exclude-dir={name}" for name in (*SKIPPED_FOLDERS, *HIDDEN_FOLDERS)
-            )
-            + " --exclude='.env' --exclude='.env.*'",
+            grep_glob=_grep_globs(args.glob),
         )
         lines, total = _counted((await workplace.query(script)).output.text)
         if lines and not any(MATCH.match(line) for line in lines):
@@ -82,9 +80,12 @@ def search_files_tool(workplace: Workplace) -> Tool[SearchFilesArgs]:
             return f"Nothing matches {args.pattern!r} in {args.path}."
         return "\n".join(lines) + _rest(len(lines), total, "matches")
 
+    async def assess(args: SearchFilesArgs) -> Assessment:
+        searched = await workplace.assess_search(args.path)
+        return worst(searched, assess_read(args.glob, cwd="/", home="/"))
+
     return Tool(
-        "search_files", SearchFilesArgs, run,
-        assess=lambda args: workplace.assess_read(args.path),
+        "search_files", SearchFilesArgs, run, assess=assess,
         parallel_safe=True, where=lambda _: workplace.spot(),
     )  # fmt: skip
 
@@ -117,9 +118,20 @@ def list_files_tool(workplace: Workplace) -> Tool[ListFilesArgs]:
 
 def _rg_globs(wanted: str) -> str:
     """Globs for ripgrep, where the last one that fits counts: credentials stay out."""
-    globs = [wanted] if wanted else []
-    globs += ["!.env", "!.env.*", *(f"!{name}/" for name in HIDDEN_FOLDERS)]
+    globs = [*([wanted] if wanted else []), *(f"!{name}" for name in HIDDEN)]
     return " ".join(f"-g {shlex.quote(glob)}" for glob in globs)
+
+
+def _grep_globs(wanted: str) -> str:
+    """The same for grep, where the last one that fits counts too."""
+    names = [shlex.quote(name) for name in HIDDEN]
+    return " ".join(
+        (
+            *([f"--include={shlex.quote(wanted)}"] if wanted else []),
+            *(f"--exclude={name}" for name in names),
+            *(f"--exclude-dir={name}" for name in (*SKIPPED_FOLDERS, *names)),
+        )
+    )
 
 
 def _counted(text: str) -> tuple[list[str], int | None]:

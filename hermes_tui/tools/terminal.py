@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 from hermes_tui.core.environment import CommandResult, Ended, Environment, Job, JobStatus
 from hermes_tui.core.errors import HermesError, ToolError
 from hermes_tui.core.tasks import task_group
-from hermes_tui.safety.risk import Assessment, Risk, assess_command
+from hermes_tui.safety.risk import Assessment, Risk, worst
 from hermes_tui.tools.output import OutputShelf
 from hermes_tui.tools.registry import HARMLESS, Outcome, Say, Tool
 from hermes_tui.tools.workplace import Workplace
@@ -52,10 +52,14 @@ def terminal_tool(
         "terminal",
         TerminalArgs,
         _Terminal(workplace, shelf, timeout_seconds=timeout_seconds).run,
-        assess=lambda args: assess_command(args.command),
-        describe=lambda args: args.command,
+        assess=lambda args: workplace.assess_command(args.command, args.places),
+        describe=_described,
         where=lambda args: workplace.spot(args.places),
     )
+
+
+async def _described(args: TerminalArgs) -> str:
+    return args.command
 
 
 class _Terminal:
@@ -88,7 +92,9 @@ class _Terminal:
         timeout = min(args.timeout or self._timeout_seconds, MAX_TIMEOUT_SECONDS)
         result = await environment.run(args.command, timeout=timeout, on_output=show)
         moved = result.cwd if result.cwd != before else ""
-        return _told(result, self._shelf, timeout=timeout, moved=moved)
+        told = _told(result, self._shelf, timeout=timeout, moved=moved)
+        notes = "".join(f"[{notice}]\n" for notice in self._workplace.take_notices())
+        return Outcome(notes + told.content, is_error=told.is_error)
 
     async def _run_on_several(self, args: TerminalArgs, say: Say) -> Outcome:
         """The command in each place at once; one that fails does not stop the others."""
@@ -163,16 +169,20 @@ def process_tool(workplace: Workplace) -> Tool[ProcessArgs]:
         recent = (await job.tail(limit)).decode("utf-8", "replace").rstrip("\n")
         return f"{_line(await job.status())}\n{recent}".rstrip("\n")
 
+    async def assess(args: ProcessArgs) -> Assessment:
+        places = workplace.assess_places([args.env] if args.env else [], scope=args.action)
+        return worst(_assess_action(args), places)
+
     return Tool(
         "process",
         ProcessArgs,
         run,
-        assess=_assess_process,
+        assess=assess,
         where=lambda args: workplace.spot([args.env] if args.env else []),
     )
 
 
-def _assess_process(args: ProcessArgs) -> Assessment:
+def _assess_action(args: ProcessArgs) -> Assessment:
     match args.action:
         case "write":
             return Assessment(

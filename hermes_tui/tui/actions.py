@@ -14,6 +14,7 @@ from hermes_tui.tui.access import app_of
 from hermes_tui.tui.ports import Runtime
 from hermes_tui.tui.registry import key_name, palette_commands
 from hermes_tui.tui.screens.chat import Action, ChatScreen
+from hermes_tui.tui.text import one_line
 from hermes_tui.tui.widgets.header import PaneName
 
 
@@ -155,6 +156,28 @@ async def set_reasoning(chat: ChatScreen, argument: str) -> None:
             raise ConfigError(f"There is no level {other!r}.", hint="Choose off, low or high.")
 
 
+async def pick_personality(chat: ChatScreen, argument: str) -> None:
+    from hermes_tui.tui.screens.picker import Choice, Picker
+
+    runtime, session = runtime_of(chat), chat.conversation.session
+    if session is None:
+        return
+    choices = [Choice(id="none", name="none", note="as it is", is_current=not runtime.personality)]
+    choices += (
+        Choice(
+            id=one.name,
+            name=one.name,
+            note="your own" if one.is_own else one_line(one.text, 70),
+            is_current=one.name == runtime.personality,
+        )
+        for one in runtime.personalities()
+    )
+    picker = Picker("Personality", choices)
+    if name := argument or await app_of(chat).push_screen_wait(picker):
+        await runtime.switch_personality(session, name)
+        chat.flash(f"Personality: {name}, from the next answer on.")
+
+
 async def pick_theme(chat: ChatScreen, argument: str) -> None:
     from hermes_tui.tui.screens.themes import ThemePicker
 
@@ -168,11 +191,18 @@ async def pick_theme(chat: ChatScreen, argument: str) -> None:
         app_of(chat).theme = name
 
 
-async def cycle_mode(chat: ChatScreen, _argument: str) -> None:
-    """Next looser mode; from the loosest back to the strictest."""
+async def cycle_mode(chat: ChatScreen, argument: str) -> None:
+    """The mode named, or the next looser one; from the loosest back to the strictest."""
     from hermes_tui.safety.modes import MODES
 
     runtime = runtime_of(chat)
+    if argument:
+        if argument not in MODES:
+            raise ConfigError(
+                f"There is no mode {argument!r}.", hint=f"Choose one of: {', '.join(MODES)}."
+            )
+        runtime.mode = MODES[MODES.index(argument)]
+        return
     runtime.mode = MODES[(MODES.index(runtime.mode) + 1) % len(MODES)]
 
 
@@ -237,6 +267,33 @@ def toggling(pane: PaneName) -> Action:
 
 async def focus_prompt(chat: ChatScreen, _argument: str) -> None:
     chat.panes.go("chat")
+
+
+async def compress(chat: ChatScreen, argument: str) -> None:
+    """Show what would be left out; when the person agrees, leave it out for the model."""
+    session = chat.conversation.session
+    plan = session.compression() if session else None
+    if session is None or plan is None:
+        raise ConfigError("There is nothing to leave out yet.", hint="Go on talking.")
+    now = plan.compaction
+    count = f"{now.tail - now.head} of {len(session.history)} messages"
+    sizes = f"about {plan.tokens_before:,} tokens to {plan.tokens_after:,}"
+    question = f"Summarise {count} for the model ({sizes})? The session itself keeps everything."
+    if await chat.human.ask(question, ("yes", "no")) != "yes":
+        return
+    chat.flash("Summarising …")
+    for event in await session.compress(argument):
+        chat.presenter.show(event)
+
+
+async def unlearn(chat: ChatScreen, _argument: str) -> None:
+    if not chat.learnt:
+        chat.flash("Nothing was remembered since Hermes started.")
+        return
+    learnt = chat.learnt.pop()
+    await runtime_of(chat).unlearn(learnt)
+    chat.chat.transcript.add_notice(f"Taken back. {learnt.text}", "info")
+    chat.refresh_panes()
 
 
 async def view_memory(chat: ChatScreen, name: str) -> None:
@@ -311,6 +368,9 @@ ACTIONS: dict[str, Action] = {
     "model.pick": pick_model,
     "environment.pick": pick_environment,
     "reasoning.set": set_reasoning,
+    "memory.undo": unlearn,
+    "personality.pick": pick_personality,
+    "history.compress": compress,
     "theme.pick": pick_theme,
     "mode.cycle": cycle_mode,
     "answer.copy": copy_answer,

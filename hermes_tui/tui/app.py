@@ -209,7 +209,11 @@ def run_app(
     prompt: str = "",
     pick_session: bool = False,
 ) -> int:
-    """Run the screen until the person leaves; the exit code of the process."""
+    """Run the screen until the person leaves; the exit code of the process.
+
+    Raises:
+        HermesError: the runtime could not be opened, or broke.
+    """
     if os.isatty(1) and not os.isatty(2):
         os.dup2(1, 2)  # Textual paints on stderr
     terminal_guard.install()
@@ -218,9 +222,9 @@ def run_app(
         open_runtime, resume=resume, continues=continues, prompt=prompt, pick_session=pick_session
     )
     app.run()
-    if app.failure is not None:
-        sys.stderr.write(f"{app.failure}\n")
     _say_how_to_go_on(app)
+    if app.failure is not None:
+        raise app.failure
     return app.return_code or 0
 
 

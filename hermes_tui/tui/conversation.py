@@ -1,6 +1,6 @@
 """The session on the screen and the turns run in it, without any widget."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING
 
 import anyio
@@ -26,11 +26,8 @@ class Conversation:
 
     @property
     def is_busy(self) -> bool:
-        return self._turn is not None
-
-    @property
-    def is_stopping(self) -> bool:
-        return self.is_busy and self._is_interrupted
+        """From a call of `run` until what it returned has ended."""
+        return not self._idle.is_set()
 
     @property
     def queued(self) -> list[str]:
@@ -41,17 +38,22 @@ class Conversation:
         """The prompt to go on with after an interruption; None while a turn runs."""
         return self.session.take_queued() if self.session and not self.is_busy else None
 
-    async def run(self, prompt: str) -> None:
+    def run(self, prompt: str) -> Coroutine[None, None, None]:
         """Answer `prompt`, then what was queued, until the queue is empty or a turn fails.
 
         After an interruption or an error the queue waits for the person.
         """
-        waiting: str | None = prompt
         self._idle = anyio.Event()
+        self._is_interrupted = False
+        return self._run(prompt)
+
+    async def _run(self, prompt: str) -> None:
+        waiting: str | None = prompt
         try:
             while waiting is not None and self.session is not None:
                 stop = await self._answer(self.session, waiting)
-                waiting = self.session.take_queued() if stop == "done" else None
+                goes_on = stop == "done" and not self._is_interrupted
+                waiting = self.session.take_queued() if goes_on else None
         finally:
             self._idle.set()
 
@@ -61,9 +63,10 @@ class Conversation:
 
     async def _answer(self, session: "Session", prompt: str) -> StopReason:
         stop: StopReason = "error"
-        self._is_interrupted = False
         try:
             async with session.turn(prompt) as self._turn:
+                if self._is_interrupted:  # before there was a turn
+                    self._turn.cancel()
                 async for event in self._turn:
                     if isinstance(event, MessageAdded) and event.message.role == "user":
                         self._forget_steered(event.message.text)
@@ -76,11 +79,12 @@ class Conversation:
         return stop
 
     def interrupt(self) -> bool:
-        """Stop the turn, if there is one; what it finished is kept."""
-        if self._turn is None:
+        """Stop the turn, also one about to begin; what it finished is kept. False when idle."""
+        if not self.is_busy:
             return False
         self._is_interrupted = True
-        self._turn.cancel()
+        if self._turn is not None:
+            self._turn.cancel()
         return True
 
     def steer(self, text: str) -> None:

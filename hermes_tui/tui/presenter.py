@@ -6,6 +6,7 @@ from hermes_tui.core.events import (
     ApprovalPending,
     ApprovalResolved,
     Event,
+    HistoryCompacted,
     MessageAdded,
     ModelCallStarted,
     Notice,
@@ -39,7 +40,7 @@ class Presenter:
         self._transcript = transcript
         self._tools = tools
         self._status = status
-        self._streamed = ""
+        self._streamed: list[str] = []
         self._open: dict[str, ToolCall] = {}
         self._running: dict[str, str] = {}
         self._is_waiting = False
@@ -51,7 +52,7 @@ class Presenter:
         """Bring one event onto the screen."""
         match event:
             case TextDelta(text=text):
-                self._streamed += text
+                self._streamed.append(text)
                 self._transcript.append_text(text)
             case ReasoningDelta(text=text):
                 self._transcript.append_reasoning(text)
@@ -64,6 +65,8 @@ class Presenter:
                 self._account(event)
             case Notice(text=text, level=level):
                 self._transcript.add_notice(text, level)
+            case HistoryCompacted(text=text):
+                self._transcript.add_notice(text, "info")
             case TurnStarted() | ModelCallStarted() | TurnFinished():
                 self._step(event)
             case ToolStarted() | ToolFinished() | ApprovalPending() | ApprovalResolved():
@@ -90,10 +93,10 @@ class Presenter:
         self._say_state()
 
     def _step(self, event: TurnStarted | ModelCallStarted | TurnFinished) -> None:
-        self._streamed = ""
+        self._streamed.clear()
         match event:
             case TurnStarted():
-                self._is_busy = True
+                self._is_busy, self._is_stopping = True, False
             case ModelCallStarted():
                 pass
             case TurnFinished():
@@ -141,13 +144,14 @@ class Presenter:
                 for result in message.tool_results:
                     if self._open.pop(result.call_id, None):
                         self._transcript.close_card(result, 0.0)
-        self._streamed = ""
+        self._streamed.clear()
 
     def _add_rest(self, text: str) -> None:
         """What the message says beyond its deltas: all of it when the model did not stream."""
-        if text.startswith(self._streamed):
-            text = text[len(self._streamed) :]
-        elif self._streamed:
+        streamed = "".join(self._streamed)
+        if text.startswith(streamed):
+            text = text[len(streamed) :]
+        elif streamed:
             return
         if text:
             self._transcript.append_text(text)
@@ -164,7 +168,7 @@ class Presenter:
             state = "waiting for you"
         elif self._is_starting:
             state = "starting"
-        elif self._is_stopping:
+        elif self._is_busy and self._is_stopping:
             state = "stopping"
         elif len(self._running) > 1:
             state = f"running {len(self._running)} tools"

@@ -42,6 +42,11 @@ class Command(Struct, frozen=True):
     is_bound_here: bool = True
     """False for keys that a widget brings along; here they are only told about."""
 
+    @property
+    def is_rebindable(self) -> bool:
+        """Whether `tui.keys` may give it other keys."""
+        return bool(self.keys) and self.is_bound_here
+
 
 COMMANDS: tuple[Command, ...] = (
     Command(
@@ -88,12 +93,27 @@ COMMANDS: tuple[Command, ...] = (
         slash="reasoning", argument="[off|low|high]", available_during_task=False,
     ),
     Command(
+        "memory.undo", "Memory: take back",
+        "Takes back what Hermes remembered of its own accord last.",
+        keys=("f7",), slash="unlearn",
+    ),
+    Command(
+        "personality.pick", "Personality: take on",
+        "Changes the agent's manner for this session; none lays it down.",
+        slash="personality", argument="[name]", available_during_task=False,
+    ),
+    Command(
+        "history.compress", "Conversation: compress",
+        "Summarises the middle of a long conversation for the model; shows first what would go.",
+        slash="compress", argument="[what to keep]", available_during_task=False,
+    ),
+    Command(
         "theme.pick", "Theme: switch", "Lists colour themes.", slash="theme", argument="[name]",
     ),
     Command(
         "mode.cycle", "Approvals: next mode",
-        "Switches between ask, auto-edit, full-auto and read-only.",
-        keys=("shift+tab",), slash="mode",
+        "Switches between ask, auto-edit, full-auto and read-only, or to the one named.",
+        keys=("shift+tab",), slash="mode", argument="[name]",
     ),
     Command(
         "answer.copy", "Answer: copy", "Copies the last answer to the clipboard.", slash="copy",
@@ -217,7 +237,20 @@ COMMANDS: tuple[Command, ...] = (
         "approval.prompt", "Back to the prompt", "Goes to the prompt and back; the request waits.",
         keys=("tab",), scope="approval",
     ),
-    Command("question.answer", "Answer", "Sends the answer.", keys=("enter",), scope="question"),
+    Command("approval.up", "Up", "Scrolls the action.", keys=("up",), scope="approval"),
+    Command("approval.down", "Down", "Scrolls the action.", keys=("down",), scope="approval"),
+    Command(
+        "approval.page_up", "Page up", "Scrolls the action by a page.",
+        keys=("pageup",), scope="approval",
+    ),
+    Command(
+        "approval.page_down", "Page down", "Scrolls the action by a page.",
+        keys=("pagedown",), scope="approval",
+    ),
+    Command(
+        "question.answer", "Answer", "Sends the answer.",
+        keys=("enter",), scope="question", is_bound_here=False,
+    ),
     Command(
         "question.skip", "No answer", "Hermes goes on without an answer.",
         keys=("escape",), scope="question",
@@ -255,7 +288,7 @@ def bindings_of(scope: Scope, *, priority: bool = False) -> list[BindingType]:
             tooltip=command.help,
         )
         for command in commands_of(scope)
-        if command.keys and command.is_bound_here
+        if command.is_rebindable
     ]
 
 
@@ -263,11 +296,6 @@ def key_name(key: str) -> str:
     """A key as people read it: `esc`, `ctrl+p`, `F1`."""
     name = KEY_NAMES.get(key, key)
     return name.upper() if name[0] == "f" and name[1:].isdigit() else name
-
-
-def key_text(command: Command) -> str:
-    """All keys of a command, joined by `or`."""
-    return " or ".join(key_name(key) for key in command.keys)
 
 
 def slash_matches(text: str) -> list[Command]:
@@ -279,6 +307,7 @@ def slash_matches(text: str) -> list[Command]:
         return []
     typed = text[1:].lower()
     begins = [command for name, command in BY_SLASH.items() if name.startswith(typed)]
+    begins.sort(key=lambda command: command.slash != typed)
     holds = [
         command
         for name, command in BY_SLASH.items()
@@ -305,10 +334,14 @@ def keys_page() -> str:
         "",
         "Made from the table in `hermes_tui/tui/registry.py`; a test keeps it current.",
         "Every command of the first table is also in the palette (`ctrl+p`).",
+        "",
+        "What has a name can get other keys in the configuration, several separated by commas:",
+        "`tui: {keys: {turn.interrupt: f8}}`. `hermes config check` finds names that do not exist.",
     ]
     for scope, title in SCOPES.items():
         commands = commands_of(scope)
-        lines += ["", f"## {title}", "", "| keys | command | what it does |", "| --- | --- | --- |"]
+        lines += ["", f"## {title}", "", "| keys | name | command | what it does |"]
+        lines += ["| --- | --- | --- | --- |"]
         lines += [_row(command) for command in commands]
     return "\n".join(lines) + "\n"
 
@@ -318,7 +351,8 @@ def _row(command: Command) -> str:
     keys = ", ".join(f"`{key_name(key)}`" for key in command.keys)
     waits = "" if command.available_during_task else " Waits until the turn is over."
     name = command.title + (slash if command.slash else "")
-    return f"| {keys} | {name} | {command.help}{waits} |"
+    own = f"`{command.id}`" if command.is_rebindable else ""
+    return f"| {keys} | {own} | {name} | {command.help}{waits} |"
 
 
 def conflicts(commands: Iterable[Command]) -> list[tuple[str, str, str]]:

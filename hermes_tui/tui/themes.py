@@ -1,6 +1,6 @@
 """How Hermes looks: a dark and a light theme beside Textual's own."""
 
-from textual.theme import Theme
+from textual.theme import BUILTIN_THEMES, Theme
 
 DARK = Theme(
     name="hermes-dark",
@@ -72,3 +72,8 @@ THEMES = (DARK, LIGHT)
 DEFAULT = DARK.name
 VARIABLES = {"muted": "#808890"}
 """Colours of ours that Textual's own themes lack."""
+
+
+def theme_names() -> list[str]:
+    """What `tui.theme` may be."""
+    return sorted({*BUILTIN_THEMES, *(theme.name for theme in THEMES)})

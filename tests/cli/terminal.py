@@ -1,6 +1,7 @@
 """Running `hermes` as its users do: as a process of its own."""
 
 import os
+import pty
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -37,3 +38,22 @@ async def hermes(
             stderr=subprocess.PIPE,
         )
     return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def on_terminal(*words: str, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> Done:
+    """Run `hermes WORDS` on a terminal, which shows both its streams, and say what that got."""
+    master, slave = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "hermes_tui", *words],
+        stdin=slave, stdout=slave, stderr=slave, cwd=cwd or ROOT, start_new_session=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm-256color", **(env or {})},
+    ) as process:  # fmt: skip
+        os.close(slave)
+        shown = b""
+        try:
+            while data := os.read(master, 65_536):
+                shown += data
+        except OSError:  # nobody has the other end any more
+            pass
+        os.close(master)
+    return Done(process.returncode, shown.decode("utf-8", "replace"), "")

@@ -53,6 +53,45 @@ def test_keys_in_the_file_are_hidden_and_references_are_not(here: Here, file: Pa
     assert here("config", "get", "providers.w.headers.X").out == "$TEAM\n"
 
 
+SECRETS = """\
+providers: {w: {api_key: sk-literal$dollar, headers: {Authorization: Bearer $TOKEN-1}}}
+terminal:
+  daytona: {api_key: dtn-literal, image: debian}
+  docker: {env: {GITHUB_TOKEN: ghp-literal, COLOUR: green}}
+environments:
+  m: {backend: modal, token_id: $MODAL_ID, token_secret: as-literal, registry: {password: 12345}}
+  key: {backend: local}
+"""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["config", "show"], ["config", "show", "--json"], ["config", "show", "--origin"],
+        ["config", "get", "terminal"], ["config", "get", "environments", "--json"],
+        ["config", "get", "terminal.docker"], ["config", "get", "providers"],
+        ["env", "show", "m"], ["env", "show", "m", "--json"], ["env", "show", "daytona"],
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_no_secret_of_the_file_is_printed_wherever_it_stands(
+    here: Here, file: Path, words: list[str]
+) -> None:
+    file.write_text(SECRETS, "utf-8")
+    done = here(*words)
+    assert done.code == 0, done.err
+    assert "[hidden]" in done.out
+    for secret in ("literal", "Bearer", "12345"):
+        assert secret not in done.out
+
+
+def test_what_only_stands_beside_secrets_is_shown(here: Here, file: Path) -> None:
+    file.write_text(SECRETS, "utf-8")
+    out = here("config", "show").out
+    for shown in ("token_id: $MODAL_ID", "COLOUR: green", "image: debian", "backend: local"):
+        assert shown in out
+
+
 @pytest.mark.parametrize(
     ("key", "out"),
     [
@@ -108,6 +147,21 @@ def test_check_knows_which_environments_there_are(here: Here, file: Path) -> Non
     assert done.code == 2
     assert "line 1: 'terminal.backend' names 'dokcer', which is not installed." in done.err
     assert "line 2: 'environments.box.backend' names 'nothing'" in done.err
+
+
+def test_check_knows_the_commands_and_themes_of_the_screen(here: Here, file: Path) -> None:
+    text = "tui:\n  theme: hermes-drak\n  keys: {interrupt: f8, turn.interrupt: f8}\n"
+    file.write_text(text, "utf-8")
+    done = here("config", "check")
+    assert done.code == 2
+    assert done.err.splitlines() == [
+        f"hermes: {file} line 3: 'tui.keys.interrupt' names no command of the screen. "
+        "Did you mean 'turn.interrupt'?",
+        f"hermes: {file} line 2: 'tui.theme' names no theme of the screen. "
+        "Did you mean 'hermes-dark'?",
+    ]
+    file.write_text("tui: {theme: nord, keys: {prompt.send: ctrl+s, question.skip: f9}}\n", "utf-8")
+    assert here("config", "check").code == 0
 
 
 def test_check_reads_the_projects_file_too(
@@ -198,13 +252,27 @@ def test_a_read_only_home_is_one_sentence(here: Here, home: Path) -> None:
     assert "cannot use its home" in done.err
 
 
-def test_a_deleted_working_folder_does_not_matter(tmp_path: Path) -> None:
+GONE = "hermes: The current folder is gone. Change to another one.\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "out", "err"),
+    [
+        (["config", "get", "agent.mode"], 0, "ask\n", ""),
+        (["env", "show"], 0, "name: local\nbackend: local\n", ""),
+        (["env", "list"], 2, "", GONE),
+        (["env", "use", "local"], 2, "", GONE),
+    ],
+)  # fmt: skip
+def test_a_deleted_working_folder_matters_only_where_commands_would_start_in_it(
+    tmp_path: Path, words: list[str], code: int, out: str, err: str
+) -> None:
     gone = tmp_path / "gone"
     gone.mkdir()
     probe = f"import os; os.rmdir({str(gone)!r}); from hermes_tui.cli.main import main; main()"
     done = subprocess.run(
-        [sys.executable, "-c", probe, "config", "get", "agent.mode"],
+        [sys.executable, "-c", probe, *words],
         cwd=gone, capture_output=True, text=True,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
-    assert (done.stdout, done.stderr) == ("ask\n", "")
+    assert (done.returncode, done.stdout, done.stderr) == (code, out, err)

@@ -7,10 +7,11 @@ import sys
 from pathlib import Path
 
 import anyio
+import anyio.to_thread
 import msgspec
 import pytest
 
-from tests.cli.terminal import ROOT, hermes
+from tests.cli.terminal import ROOT, hermes, on_terminal
 from tests.doubles.openai_server import Answer, OpenAIServer, call, error, serve
 
 
@@ -103,6 +104,33 @@ async def test_a_session_can_be_continued_found_shown_and_deleted(tmp_path: Path
     assert (await hermes("sessions", "restore", session)).code == 0
 
 
+async def test_an_export_is_exact_in_a_pipe_and_harmless_on_a_terminal(tmp_path: Path) -> None:
+    command = {"command": "printf '\\033]0;owned\\007\\302\\2330m safe'"}
+    asked = call(("terminal", msgspec.json.encode(command).decode()))
+    async with serve(asked, Answer("ok")) as server:
+        await hermes("run", "-y", "-m", "openai/mock", "go", cwd=tmp_path, env=keys(server))
+    (record,) = msgspec.json.decode((await hermes("sessions", "list", "--json")).out)
+    export = ["sessions", "export", record["id"], "--markdown"]
+    piped = (await hermes(*export)).out
+    shown = (await anyio.to_thread.run_sync(lambda: on_terminal(*export))).out
+    assert "\x9b0m safe" in piped
+    assert "0m safe" in shown
+    assert not {"\x1b", "\x07", "\x9b"} & set(shown)
+
+
+async def test_a_screen_that_cannot_open_names_the_error_without_keys_or_escapes() -> None:
+    key = "sk-test-0123456789abcdef"
+    words = ["--model", f"{key}\x1b]0;owned\x07/x"]
+    env = {"OPENAI_API_KEY": key}
+    done = await anyio.to_thread.run_sync(lambda: on_terminal(*words, env=env))
+    told = done.out.rsplit("\x1b[?1049l", 1)[-1]
+    assert "There is no model provider" in told
+    assert "[OPENAI_API_KEY]" in told
+    assert key not in told
+    assert "\x1b]0;" not in told
+    assert done.code == 2
+
+
 async def test_usage_is_written_where_asked(tmp_path: Path) -> None:
     async with serve(Answer("ok")) as server:
         target = tmp_path / "usage.json"
@@ -127,7 +155,7 @@ async def test_a_recorded_run_can_be_replayed_offline(tmp_path: Path) -> None:
     [
         (error(401, "bad key"), 4, "OPENAI_API_KEY"),
         (error(404, "no such model"), 4, "mock"),
-        (error(402, "pay up"), 4, ""),
+        (error(402, "pay up"), 4, "out of credit: pay up"),
     ],
 )
 async def test_a_provider_that_refuses_gives_one_sentence_and_code_4(
@@ -158,6 +186,7 @@ async def test_a_provider_that_refuses_gives_one_sentence_and_code_4(
         (["sessions", "show", "zzzz"], 1, "There is no session 'zzzz'."),
         (["sesions", "list"], 2, "Did you mean 'sessions'?"),
         (["run", "--no-such-option", "hi"], 2, "--no-such-option"),
+        (["run", "--max-steps", "0", "hi"], 2, "--max-steps"),
     ],
 )  # fmt: skip
 async def test_bad_input_gets_one_sentence_and_its_code(
@@ -173,6 +202,13 @@ async def test_bad_input_gets_one_sentence_and_its_code(
 async def test_stdin_that_is_no_utf8_is_refused() -> None:
     done = await hermes("run", "-m", "rehearsal", "read this", stdin=b"ok \xff\xfe")
     assert (done.code, "not UTF-8 (byte 3)" in done.err) == (2, True)
+
+
+async def test_where_output_is_not_utf8_the_answer_comes_with_marks_for_what_is_missing() -> None:
+    async with serve(Answer("grün 日")) as server:
+        env = {**keys(server), "PYTHONIOENCODING": "ascii"}
+        done = await hermes("run", "-m", "openai/mock", "hi", env=env)
+    assert (done.code, done.out, done.err) == (0, "gr?n ?\n", "")
 
 
 async def test_a_prompt_that_is_no_utf8_is_refused() -> None:
@@ -199,7 +235,12 @@ async def test_a_home_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     assert "Traceback" not in done.err
 
 
-async def test_ctrl_c_keeps_the_transcript_and_leaves_nothing_running(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT], ids=str
+)
+async def test_a_signal_keeps_the_transcript_and_leaves_nothing_running(
+    tmp_path: Path, number: signal.Signals
+) -> None:
     mark = tmp_path / "pid"
     command = f'{{"command": "echo $$ > {mark}; sleep 300"}}'
     async with serve(call(("terminal", command))) as server:
@@ -211,7 +252,7 @@ async def test_ctrl_c_keeps_the_transcript_and_leaves_nothing_running(tmp_path: 
         with anyio.fail_after(30):
             while not (mark.exists() and mark.read_text("utf-8").strip()):
                 await anyio.sleep(0.02)
-            process.send_signal(signal.SIGINT)
+            process.send_signal(number)
             assert await process.wait() == 130
         await process.aclose()
     assert not Path(f"/proc/{mark.read_text('utf-8').strip()}").exists()
@@ -219,6 +260,24 @@ async def test_ctrl_c_keeps_the_transcript_and_leaves_nothing_running(tmp_path: 
     shown = msgspec.json.decode((await hermes("sessions", "show", "--json", record["id"])).out)
     roles = [stored["message"]["role"] for stored in shown["messages"]]
     assert roles == ["user", "assistant", "tool", "assistant"]
+
+
+async def test_a_hang_up_that_is_ignored_stays_ignored(tmp_path: Path) -> None:
+    mark = tmp_path / "pid"
+    command = f'{{"command": "echo $$ > {mark}; while [ ! -e {tmp_path}/go ]; do :; done"}}'
+    async with serve(call(("terminal", command)), Answer("ok")) as server:
+        process = await anyio.open_process(
+            ["nohup", sys.executable, "-m", "hermes_tui", "run", "-y", "-m", "openai/mock", "go"],
+            stdin=subprocess.DEVNULL, cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(ROOT), **keys(server)},
+        )  # fmt: skip
+        with anyio.fail_after(30):
+            while not (mark.exists() and mark.read_text("utf-8").strip()):
+                await anyio.sleep(0.02)
+            process.send_signal(signal.SIGHUP)
+            (tmp_path / "go").touch()
+            assert await process.wait() == 0
+        await process.aclose()
 
 
 async def test_the_rehearsal_model_does_the_tour(tmp_path: Path) -> None:

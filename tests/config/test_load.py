@@ -143,26 +143,27 @@ def repository(tmp_path: Path, text: str) -> Path:
 
 
 def test_each_layer_goes_before_the_one_below(paths: Paths, tmp_path: Path) -> None:
-    cwd = repository(tmp_path, "model: project/m\n")
-    assert load(paths, "").config.model is None
-    assert load(paths, "model: home/m").config.model == "home/m"
-    assert load(paths, "model: home/m", cwd=cwd).config.model == "project/m"
-    loaded = load(paths, "model: home/m", cwd=cwd, HERMES_MODEL="variable/m")
+    cwd = repository(tmp_path, "agent: {max_steps: 7, mode: ask}\n")
+    assert load(paths, "").config.agent.max_steps == 90
+    assert load(paths, "agent: {max_steps: 8}").config.agent.max_steps == 8
+    assert load(paths, "agent: {max_steps: 8}", cwd=cwd).config.agent.max_steps == 7
+    loaded = load(paths, "model: home/m", cwd=cwd, HERMES_MODEL="variable/m", HERMES_MODE="ask")
     assert loaded.config.model == "variable/m"
     assert loaded.origin(("model",)).layer == "variable"
+    assert loaded.origin(("agent", "mode")).layer == "variable"
 
 
 def test_the_nearest_project_file_counts_and_none_above_the_repository(
     paths: Paths, tmp_path: Path
 ) -> None:
-    cwd = repository(tmp_path, "model: root/m\n")
-    (tmp_path / ".hermes.yaml").write_text("model: above/m\n", "utf-8")
-    assert load(paths, "", cwd=cwd).config.model == "root/m"
-    (cwd.parent / ".hermes.yaml").write_text("model: near/m\n", "utf-8")
-    assert load(paths, "", cwd=cwd).config.model == "near/m"
+    cwd = repository(tmp_path, "agent: {max_steps: 7}\n")
+    (tmp_path / ".hermes.yaml").write_text("agent: {max_steps: 5}\n", "utf-8")
+    assert load(paths, "", cwd=cwd).config.agent.max_steps == 7
+    (cwd.parent / ".hermes.yaml").write_text("agent: {max_steps: 6}\n", "utf-8")
+    assert load(paths, "", cwd=cwd).config.agent.max_steps == 6
     outside = tmp_path / "outside"
     outside.mkdir()
-    assert load(paths, "", cwd=outside).config.model is None
+    assert load(paths, "", cwd=outside).config.agent.max_steps == 90
 
 
 def test_a_project_can_make_hermes_more_careful(paths: Paths, tmp_path: Path) -> None:
@@ -186,7 +187,7 @@ def test_a_project_can_make_hermes_more_careful(paths: Paths, tmp_path: Path) ->
         ("agent: {mode: auto-edit}", "'auto-edit' is looser than 'ask'"),
         ("agent: {max_steps: 91}", "91 is more than 90"),
         ("tools: {output_limit_chars: 20000}", "20,000 is more than 16,000"),
-        ("model: replay:evil.json", "a recording would act"),
+        ("model: openai/gpt-5", "'model': it decides where your words are sent"),
         ("providers: {openai: {base_url: 'http://evil'}}", "'providers.openai.base_url'"),
         ("providers: {openai: {api_key: x}}", "where your words and keys are sent"),
         ("terminal: {pass_env: [AWS_SECRET]}", "where commands run and what they see"),

@@ -187,6 +187,39 @@ def test_keys_written_into_the_configuration_are_blotted_out_too() -> None:
     assert text == "[providers.mine.api_key], a common word, [providers.mine.headers.X-Auth]"
 
 
+def test_secrets_of_the_configuration_are_blotted_out_from_the_start(paths: Paths) -> None:
+    environ = {"MY_MODAL": "modal-secret-value"}
+    provider = ProviderConfig(api_key="sk$dollar-1", headers={"X-Title": "a common word"})
+    config = Config(
+        providers={"w": provider},
+        terminal=TerminalConfig(daytona={"api_key": KEY}),
+        environments={"m": {"backend": "modal", "token_secret": "$MY_MODAL", "cpus": 12345678}},
+    )
+    secrets = load_secrets(paths, environ, config)
+    text = secrets.redact(f"sk$dollar-1 {KEY} modal-secret-value 12345678 a common word")
+    assert text == (
+        "[providers.w.api_key] [terminal.daytona.api_key] [MY_MODAL] 12345678 a common word"
+    )
+
+
+def test_a_key_with_a_dollar_in_it_is_no_reference() -> None:
+    config = Config(providers={"w": ProviderConfig(api_key="sk$dollar")})
+    assert Secrets({}, {}).fill(config, "w").providers["w"].api_key == "sk$dollar"
+
+
+def test_variables_environments_are_told_of_stay_where_they_look(paths: Paths) -> None:
+    write_env(paths, "MODAL_TOKEN_SECRET=m\n")
+    environ = {"DAYTONA_API_KEY": KEY, "MODAL_TOKEN_SECRET": "m", "BOX_API_KEY": "b"}
+    config = Config(
+        terminal=TerminalConfig(modal={"token_secret": "$MODAL_TOKEN_SECRET"}),
+        environments={"box": {"backend": "daytona", "api_key": "${BOX_API_KEY}"}},
+    )
+    before = dict(environ)
+    secrets = load_secrets(paths, environ, config)
+    assert environ == before
+    assert secrets.redact(KEY) == "[DAYTONA_API_KEY]"
+
+
 class FakeKeyring(types.ModuleType):
     """Stands in for the optional package `keyring`, which is not installed for tests."""
 

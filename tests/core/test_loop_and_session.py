@@ -2,13 +2,14 @@
 
 from collections.abc import AsyncGenerator, Callable, Sequence
 from itertools import pairwise
+from time import process_time
 
 import anyio
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hermes_tui.agent.session import Session
+from hermes_tui.agent.session import EVENT_BUFFER, Session
 from hermes_tui.core.errors import ModelUnavailableError, StoreError
 from hermes_tui.core.events import (
     Event,
@@ -19,9 +20,10 @@ from hermes_tui.core.events import (
     ToolOutput,
     ToolStarted,
     TurnFinished,
+    TurnStarted,
     UsageChanged,
 )
-from hermes_tui.core.history import INTERRUPTED
+from hermes_tui.core.history import INTERRUPTED, Compaction
 from hermes_tui.core.messages import Message, ToolCall, ToolResult
 from hermes_tui.core.ports import Emit, ModelItem, ModelRequest, Prefix, ToolSpec
 from hermes_tui.core.usage import Usage
@@ -43,6 +45,8 @@ class ListJournal:
         self.results.append(result)
 
     async def record_usage(self, usage: Usage, model: str) -> None: ...
+
+    async def record_compaction(self, compaction: Compaction) -> None: ...
 
 
 class FullDisk(ListJournal):
@@ -211,6 +215,28 @@ async def test_the_third_same_result_is_warned_of_and_the_fifth_ends_the_turn() 
     assert problems(session.history) == []
 
 
+async def test_a_call_between_others_that_get_somewhere_is_no_loop() -> None:
+    steps = [(("edit", str(n)), ("make", "")) for n in range(9)]
+    session = make_session(*[calls(call) for pair in steps for call in pair], says("done"))
+    events = await play(session)
+    assert events[-1] == TurnFinished("done", exit_code=0)
+    results = [m.tool_results[0].content for m in session.history if m.role == "tool"]
+    assert not any("same result" in content for content in results)
+
+
+async def test_going_to_and_fro_between_results_already_seen_is_a_loop() -> None:
+    session = make_session(*[calls(("edit", str(n % 2)), ("make", "")) for n in range(20)])
+    events = await play(session)
+    assert isinstance(events[-1], TurnFinished)
+    assert events[-1].stop == "loop"
+
+
+async def test_a_model_that_only_polls_is_told_to_wait_longer() -> None:
+    session = make_session(*[calls(("poll", ""))] * 3, says("done"))
+    await play(session)
+    assert "wait longer" in session.history[-2].tool_results[0].content
+
+
 async def test_different_calls_are_no_loop() -> None:
     session = make_session(*[calls(("echo", str(n))) for n in range(9)], says("done"))
     events = await play(session)
@@ -307,7 +333,55 @@ async def test_a_failing_model_ends_the_turn_with_its_sentence_and_code() -> Non
 
 async def test_a_full_disk_ends_the_turn_with_a_sentence() -> None:
     events = await play(make_session(says("hi"), journal=FullDisk()))
-    assert events[-1] == TurnFinished("error", "The disk is full.", "Free some space.", 1)
+    assert events == [
+        TurnStarted("test0000"),
+        TurnFinished("error", "The disk is full.", "Free some space.", 1),
+    ]
+
+
+async def test_a_turn_cancelled_at_once_begins_and_ends_as_every_turn() -> None:
+    session = make_session(says("hi"))
+    with anyio.fail_after(5):
+        async with session.turn("go") as turn:
+            turn.cancel()
+            events = [event async for event in turn]
+    assert events[:2] == [TurnStarted("test0000"), MessageAdded(session.history[0])]
+    assert events[-1] == TurnFinished("cancelled", exit_code=130)
+
+
+class ChattyModel:
+    """Says more than the buffer of events holds."""
+
+    name = "chatty"
+    context_window = None
+
+    async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelItem, None]:
+        for _ in range(2 * EVENT_BUFFER):
+            yield TextDelta("word ")
+
+
+async def test_a_front_ends_own_error_arrives_as_itself() -> None:
+    session = Session(
+        id="x", model=ChattyModel(), tools=LittleTools(), journal=ListJournal(), prefix=PREFIX
+    )
+
+    async def break_down() -> None:
+        async with session.turn("go"):
+            await anyio.wait_all_tasks_blocked()  # the buffer is full
+            raise KeyError
+
+    with anyio.fail_after(5), pytest.raises(KeyError):
+        await break_down()
+    assert not session.is_busy
+    assert problems(session.history) == []
+
+
+async def test_a_long_answer_in_small_pieces_takes_no_more_time_than_its_length() -> None:
+    session = make_session()
+    started = process_time()
+    for _ in range(100_000):
+        await session._keep(TextDelta("four"))
+    assert process_time() - started < 1
 
 
 class BuggyTools(LittleTools):

@@ -164,6 +164,10 @@ class Process:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        async with self._changed:
+            self.code = self._child.wait() if self.code is None else self.code
+            self._is_at_end = True
+            self._changed.notify_all()
         if self._child.stdin is not None:
             self._stdin.close()
         if self._child.stdout is not None:

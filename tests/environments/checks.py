@@ -35,7 +35,7 @@ async def exists(environment: Environment, path: str) -> bool:
 
 
 async def until(question: Callable[[], Awaitable[bool]]) -> None:
-    with anyio.fail_after(10):
+    with anyio.fail_after(20):
         while not await question():
             await anyio.sleep(0.02)
 

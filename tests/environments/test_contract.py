@@ -196,7 +196,7 @@ async def test_three_hundred_functions_and_variables_are_carried_along(
     began = time.monotonic()
 
     assert await output(environment, "f300; echo $V300") == b"function 300\n300\n"
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 3
 
 
 async def test_a_state_too_large_to_keep_is_said_and_the_one_before_stays(
@@ -393,7 +393,7 @@ async def test_a_command_ends_although_its_children_hold_the_output(
     result = await environment.run(command, timeout=20)
     pid = int(result.output.head)
 
-    assert result.seconds < 2
+    assert result.seconds < 10
     assert await is_alive(environment, pid)
     await environment.run(f"kill {pid}", timeout=20)
 
@@ -403,7 +403,7 @@ async def test_a_shell_that_was_replaced_ends_although_its_children_hold_the_out
 ) -> None:
     result = await environment.run("sleep 60 & echo $!; exec true", timeout=20)
 
-    assert result.seconds < 2
+    assert result.seconds < 10
     await environment.run(f"kill {int(result.output.head)}", timeout=20)
 
 

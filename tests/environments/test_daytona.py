@@ -109,10 +109,25 @@ async def test_a_wrong_key_or_none_is_said_to_be_that(
     wrong = unopened(tmp_path, shared, api_key="dtn_wrong")
     none = unopened(tmp_path, api_url=server.url)
 
-    for question in (wrong.open, wrong.health, none.open):
-        with pytest.raises(EnvironmentUnavailableError, match="did not accept the key") as error:
+    for question, fact in (
+        (wrong.open, "did not accept the key"),
+        (wrong.health, "did not accept the key"),
+        (none.open, r"\$DAYTONA_API_KEY, which is not set"),
+    ):
+        with pytest.raises(EnvironmentUnavailableError, match=fact) as error:
             await question()
         assert "DAYTONA_API_KEY" in error.value.hint
+
+
+async def test_a_key_may_be_the_name_of_a_variable(
+    environment: DaytonaEnvironment, tmp_path: Path, shared: Shared, work: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setenv("MY_KEY", "dtn_good")
+    named = unopened(tmp_path, shared, workdir=work, api_key="${MY_KEY}")
+
+    assert await output(named, "echo on") == b"on\n"
+    await named.close()
 
 
 async def test_a_server_nobody_answers_at_is_said_to_be_that(
@@ -197,7 +212,7 @@ async def test_a_sandbox_nothing_runs_in_costs_nothing_and_wakes_with_its_files(
 
     await until(nothing_is_open)
     await until(is_asleep)
-    assert sandbox.machine.awake_seconds < 4
+    assert sandbox.machine.awake_seconds < 10
     assert await environment.health() == "asleep"
 
     result = await idle.run("echo $A; cat note", timeout=20)

@@ -33,7 +33,7 @@ async def test_a_cancelled_command_leaves_nothing_behind(
     await pids(environment, "pids", 1)
 
     task.cancel()
-    with anyio.fail_after(5), pytest.raises(asyncio.CancelledError):
+    with anyio.fail_after(10), pytest.raises(asyncio.CancelledError):
         await task
 
     for line in (await environment.read_file("pids")).split()[:20]:
@@ -68,7 +68,7 @@ async def test_a_command_held_back_by_its_reader_can_be_killed(environment: Envi
     async def never(data: bytes) -> None:
         await anyio.sleep_forever()
 
-    with anyio.fail_after(5):
+    with anyio.fail_after(10):
         result = await environment.run("echo $$ > pids; yes", timeout=0.3, on_output=never)
 
     assert result.ended is Ended.TIMEOUT
@@ -76,7 +76,7 @@ async def test_a_command_held_back_by_its_reader_can_be_killed(environment: Envi
 
 
 async def test_a_command_that_reads_no_input_can_be_killed(environment: Environment) -> None:
-    with anyio.fail_after(5):
+    with anyio.fail_after(10):
         result = await environment.run("sleep 60", timeout=0.2, stdin=b"x" * 1_000_000)
 
     assert result.ended is Ended.TIMEOUT

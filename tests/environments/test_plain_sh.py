@@ -1,11 +1,11 @@
 """The worker in plain sh, in each sh this machine has."""
 
 import shutil
-import subprocess
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
+from hermes_environments.channel import Channel
 from hermes_environments.local import LocalEnvironment
 
 from hermes_tui.core.environment import Ended
@@ -24,8 +24,9 @@ class PlainEnvironment(LocalEnvironment):
         await super()._open()
         self.use_plain_sh()
 
-    def _start(self, argv: Sequence[str], env: Mapping[str, str]) -> subprocess.Popen[bytes]:
-        return super()._start([*self.program, *argv[1:]] if argv[0] == "sh" else argv, env)
+    async def channel(self, argv: Sequence[str], *, env: Mapping[str, str]) -> Channel:
+        argv = [*self.program, *argv[1:]] if argv[0] == "sh" else argv
+        return await super().channel(argv, env=env)
 
 
 @pytest.fixture(params=SHELLS)
@@ -142,7 +143,7 @@ async def test_what_is_put_in_the_background_is_left_alone(plain: PlainEnvironme
     )
     pid = int(result.output.head.split()[0])
 
-    assert result.seconds < 2
+    assert result.seconds < 10
     assert result.cwd.endswith("/work/d")
     assert (await plain.run(f"kill {pid}", timeout=20)).exit_code == 0
 
@@ -167,3 +168,34 @@ async def test_jobs_and_files_need_no_bash(plain: PlainEnvironment) -> None:
     assert (await job.status()).command == "echo hi; read x; echo got $x; exit 3"
     code, printed = await plain.shell(b"echo out; echo err >&2; exit 5")
     assert (code, printed) == (5, b"out\n")
+
+
+class GreetingEnvironment(LocalEnvironment):
+    """A place whose login says something before anything else."""
+
+    async def _open(self) -> None:
+        await self.find_shell()
+
+    async def channel(self, argv: Sequence[str], *, env: Mapping[str, str]) -> Channel:
+        greeting = ["sh", "-c", 'echo "Last login: today"; exec "$@"', "sh"]
+        return await super().channel([*greeting, *argv], env=env)
+
+
+@pytest.mark.parametrize("has_bash", [True, False])
+async def test_a_greeting_is_not_taken_for_a_shell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_bash: bool
+) -> None:
+    (tmp_path / "bin").mkdir()
+    for program in ("sh", "cat", *["bash"] * has_bash):
+        (tmp_path / "bin" / program).symlink_to(shutil.which(program) or "")
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    environment = GreetingEnvironment(
+        "greeting", cwd=str(tmp_path), pass_env=(), state_dir=str(tmp_path / "run"), options={}
+    )
+
+    result = await environment.run("echo hi", timeout=20)
+
+    assert result.output.head == b"hi\n"
+    assert environment.capabilities.has_bash is has_bash
+    assert ("no bash" in result.notice) is not has_bash
+    await environment.close()

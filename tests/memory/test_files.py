@@ -1,66 +1,149 @@
-import multiprocessing
+import os
 from pathlib import Path
 
 import anyio
 import pytest
 
-from hermes_tui.core.errors import ToolError
-from hermes_tui.memory.files import MemoryFiles
+from hermes_tui.core.errors import ConfigError, HermesError, ToolError
+from hermes_tui.memory import files as files_module
+from hermes_tui.memory.files import MemoryFile, MemoryFiles
+
+ROOT_READS_ALL = os.geteuid() == 0
 
 
-async def test_an_entry_is_kept_and_can_be_changed_and_removed(tmp_path: Path) -> None:
-    files = MemoryFiles(tmp_path / "memory")
-    await files.add("user", "Likes tabs.")
-    await files.add("user", "Lives in Bern.")
-    await files.replace("user", "tabs", "Likes spaces.")
-    state = await files.remove("user", "Bern")
-    assert state.entries == ["Likes spaces."]
-    assert (tmp_path / "memory" / "USER.md").read_text("utf-8") == "Likes spaces.\n"
+async def put(files: MemoryFiles, *entries: str) -> MemoryFile:
+    async with files.locked():
+        return await files.write(files.read("memory"), entries)
 
 
-async def test_the_same_entry_is_not_kept_twice(tmp_path: Path) -> None:
-    files = MemoryFiles(tmp_path)
-    await files.add("memory", "Uses uv.")
-    assert (await files.add("memory", " Uses uv. ")).entries == ["Uses uv."]
+async def test_what_is_written_is_read(files: MemoryFiles, tmp_path: Path) -> None:
+    await put(files, "One.", "Two,\non two lines.")
+    file = files.read("memory")
+    assert file.entries == ["One.", "Two,\non two lines."]
+    assert (file.size, file.limit, file.problems) == (len("One.\n§\nTwo,\non two lines."), 2200, ())
+    path = tmp_path / "memory" / "MEMORY.md"
+    assert path.read_text("utf-8") == "One.\n§\nTwo,\non two lines.\n"
+    assert path.stat().st_mode & 0o777 == 0o600
 
 
-async def test_an_entry_over_the_limit_is_refused_with_the_figures(tmp_path: Path) -> None:
-    files = MemoryFiles(tmp_path)
-    await files.add("user", "x" * 1300)
-    with pytest.raises(ToolError, match="would have 1,404 characters; it holds 1,375"):
-        await files.add("user", "y" * 101)
-    assert files.read("user").size == 1300
+async def test_the_version_before_stays_beside_it(files: MemoryFiles, tmp_path: Path) -> None:
+    (tmp_path / "memory").mkdir()
+    (tmp_path / "memory" / "MEMORY.md").write_text("By hand\r\n", "utf-8")
+    await put(files, "New.")
+    assert (tmp_path / "memory" / "MEMORY.md.bak").read_bytes() == b"By hand\n"[:7] + b"\r\n"
 
 
-async def test_a_text_that_fits_no_entry_lists_the_entries(tmp_path: Path) -> None:
-    files = MemoryFiles(tmp_path)
-    await files.add("memory", "Uses uv.")
-    with pytest.raises(ToolError, match=r"(?s)No entry contains 'pip'.*- Uses uv\."):
-        await files.remove("memory", "pip")
+async def test_a_broken_file_is_kept_byte_for_byte_before_it_is_mended(
+    files: MemoryFiles, tmp_path: Path
+) -> None:
+    folder = tmp_path / "memory"
+    folder.mkdir()
+    broken = b"caf\xe9\n\xc2\xa7\nfine\n"
+    (folder / "MEMORY.md").write_bytes(broken)
+    file = files.read("memory")
+    assert file.entries == ["caf\ufffd", "fine"]
+    assert file.problems[0].startswith("MEMORY.md is not all UTF-8")
+    await put(files, *file.entries, "more")
+    await put(files, "other")
+    assert [copy.read_bytes() for copy in folder.glob("MEMORY.md.broken-*")] == [broken]
+    assert files.read("memory").problems == ()
 
 
-async def test_hand_edits_are_kept(tmp_path: Path) -> None:
-    files = MemoryFiles(tmp_path)
-    (tmp_path / "MEMORY.md").write_text("By hand, on\ntwo lines.\n§\nAnd this\n", "utf-8")
-    state = await files.add("memory", "New.")
-    assert state.entries == ["By hand, on\ntwo lines.", "And this", "New."]
+async def test_a_folder_in_its_place_is_explained_and_stops_only_that_file(
+    files: MemoryFiles, tmp_path: Path
+) -> None:
+    (tmp_path / "memory" / "MEMORY.md").mkdir(parents=True)
+    file = files.read("memory")
+    assert (file.entries, file.is_usable) == ([], False)
+    assert file.problems[0].endswith("MEMORY.md is a folder, not a file.")
+    with pytest.raises(ToolError, match="is a folder"):
+        await put(files, "x")
+    assert files.read("user").problems == ()
 
 
-def _add_many(folder: Path, name: str) -> None:
-    async def work() -> None:
-        files = MemoryFiles(folder)
-        for number in range(20):
-            await files.add("memory", f"{name}{number}")
+async def test_a_link_stays_one_and_what_it_leads_to_is_changed(
+    files: MemoryFiles, tmp_path: Path
+) -> None:
+    (tmp_path / "memory").mkdir()
+    dotfile = tmp_path / "dotfile.md"
+    dotfile.write_text("kept\n", "utf-8")
+    (tmp_path / "memory" / "MEMORY.md").symlink_to(dotfile)
+    assert files.read("memory").entries == ["kept"]
+    await put(files, "changed")
+    assert (tmp_path / "memory" / "MEMORY.md").is_symlink()
+    assert dotfile.read_text("utf-8") == "changed\n"
 
-    anyio.run(work)
+
+async def test_a_link_to_nothing_is_explained(files: MemoryFiles, tmp_path: Path) -> None:
+    (tmp_path / "memory").mkdir()
+    (tmp_path / "memory" / "MEMORY.md").symlink_to(tmp_path / "gone")
+    assert files.read("memory").problems[0].endswith("is a link to a file that is not there.")
+    with pytest.raises(ToolError):
+        await put(files, "x")
 
 
-def test_two_processes_lose_nothing(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("spawn")
-    workers = [context.Process(target=_add_many, args=(tmp_path, name)) for name in "ab"]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join(30)
-    entries = MemoryFiles(tmp_path).read("memory").entries
-    assert sorted(entries) == sorted(f"{name}{n}" for name in "ab" for n in range(20))
+async def test_a_pipe_or_a_huge_file_is_not_read(files: MemoryFiles, tmp_path: Path) -> None:
+    (tmp_path / "memory").mkdir()
+    os.mkfifo(tmp_path / "memory" / "MEMORY.md")
+    assert "not a regular file" in files.read("memory").problems[0]
+    (tmp_path / "memory" / "USER.md").write_bytes(b"x" * 300_000)
+    file = files.read("user")
+    assert "larger than 256 KiB" in file.problems[0]
+    assert not file.is_usable
+
+
+@pytest.mark.skipif(ROOT_READS_ALL, reason="root may read everything")
+async def test_an_unreadable_file_is_explained(files: MemoryFiles, tmp_path: Path) -> None:
+    (tmp_path / "memory").mkdir()
+    (tmp_path / "memory" / "MEMORY.md").touch(mode=0o000)
+    assert "cannot be read" in files.read("memory").problems[0]
+
+
+async def test_over_the_cap_the_prompt_has_what_fits(files: MemoryFiles, tmp_path: Path) -> None:
+    entries = [f"{number} " + "x" * 500 for number in range(6)]
+    await put(files, *entries)
+    file = files.read("memory")
+    assert file.entries == entries
+    assert file.problems[0].startswith("MEMORY.md has 3,027 of 2,200 characters")
+    assert files.for_prompt("memory").entries == entries[:4]
+
+
+async def test_what_a_killed_writer_left_is_swept(files: MemoryFiles, tmp_path: Path) -> None:
+    folder = tmp_path / "memory"
+    folder.mkdir()
+    left = [folder / ".MEMORY.md.123.tmp", folder / ".USER.md.bak.9.tmp"]
+    for path in left:
+        path.touch()
+    (folder / "mine.tmp").touch()
+    await put(files, "x")
+    assert [path.exists() for path in left] == [False, False]
+    assert (folder / "mine.tmp").exists()
+
+
+async def test_a_failed_write_changes_nothing(files: MemoryFiles, tmp_path: Path) -> None:
+    await put(files, "kept")
+    (tmp_path / "memory" / "MEMORY.md.bak").mkdir()
+    with pytest.raises(ConfigError, match="cannot be written"):
+        await put(files, "new")
+    assert files.read("memory").entries == ["kept"]
+    assert not list((tmp_path / "memory").glob(".*.tmp"))
+
+
+async def test_a_second_home_waits_for_the_first_and_gives_up(
+    files: MemoryFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files_module, "LOCK_SECONDS", 0.05)
+    async with files.locked():
+        with pytest.raises(HermesError, match="Another Hermes has held"):
+            async with MemoryFiles(tmp_path / "memory").locked():
+                pass
+    with anyio.fail_after(1):
+        async with MemoryFiles(tmp_path / "memory").locked():
+            pass
+
+
+async def test_a_folder_that_cannot_be_made_is_explained(tmp_path: Path) -> None:
+    (tmp_path / "memory").write_text("", "utf-8")
+    with pytest.raises(HermesError, match="cannot be used"):
+        async with MemoryFiles(tmp_path / "memory").locked():
+            pass

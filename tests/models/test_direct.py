@@ -9,7 +9,7 @@ import pytest
 
 from hermes_tui.core.errors import ModelError, ModelUnavailableError, RateLimitedError
 from hermes_tui.core.messages import Message, Reasoning, Text
-from hermes_tui.models.direct import DirectModel
+from hermes_tui.models.direct import DirectModel, Timeouts, timeouts_for
 from hermes_tui.models.target import Target
 from tests.doubles.openai_server import Answer, call, chunks_of, error, serve
 from tests.models.asking import TERMINAL, ask, items_of, notices_in, reply_of, text_in
@@ -27,6 +27,14 @@ async def test_one_connection_serves_call_after_call() -> None:
             await reply_of(model, ask())
         await model.aclose()
     assert (len(server.requests), server.connections) == (3, 1)
+
+
+@pytest.mark.parametrize(
+    ("url", "first"),
+    [("http://127.0.0.1:11434/v1", 600), ("http://localhost:1/v1", 600), ("https://a.b/v1", 120)],
+)
+def test_a_model_on_this_machine_has_longer_until_its_first_word(url: str, first: float) -> None:
+    assert timeouts_for(target(url), 120) == Timeouts(first=first, idle=120)
 
 
 async def test_a_server_without_tool_calls_is_asked_again_in_text() -> None:

@@ -1,5 +1,7 @@
 """Tool calls and thinking written into text, however it is cut up."""
 
+from time import process_time
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -177,3 +179,17 @@ def test_a_malformed_call_is_shown_back_as_it_was() -> None:
 def test_results_come_back_in_their_tag() -> None:
     text = result_as_text(ToolResult("1", "a\nb"), "terminal")
     assert text == '<tool_response>\n{"name":"terminal","content":"a\\nb"}\n</tool_response>'
+
+
+@pytest.mark.parametrize(
+    "piece", ["wxyz", "    ", "<<<<", '\\"\\"'], ids=["text", "space", "tags", "quotes"]
+)
+@pytest.mark.parametrize("start", ["", "<think>a", '<tool_call>{"arguments": {"content": "'])
+def test_small_pieces_take_no_more_time_than_their_length(start: str, piece: str) -> None:
+    parser = TextParser(finds_calls=True)
+    parser.feed(start)
+    started = process_time()
+    for _ in range(100_000):
+        parser.feed(piece)
+    parser.finish()
+    assert process_time() - started < 2

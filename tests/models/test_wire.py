@@ -1,5 +1,6 @@
 """Histories as OpenAI chat JSON, and replies out of chunks."""
 
+from time import process_time
 from typing import Any
 
 import msgspec
@@ -22,7 +23,16 @@ from hermes_tui.core.messages import (
 from hermes_tui.core.ports import Reply, ToolSpec
 from hermes_tui.models.assembly import Assembly
 from hermes_tui.models.scripted import calls
-from hermes_tui.models.wire import decode_chunk, request_body, wire_messages
+from hermes_tui.models.wire import (
+    CallPiece,
+    Choice,
+    Chunk,
+    Delta,
+    FunctionPiece,
+    decode_chunk,
+    request_body,
+    wire_messages,
+)
 from tests.models.asking import TERMINAL, ask
 
 Json = dict[str, Any]
@@ -258,3 +268,20 @@ def test_deepseek_cache_hits_are_counted() -> None:
 
 def test_messages_equal_in_content_are_encoded_equally() -> None:
     assert wire_messages(ask(user("a"))) == wire_messages(ask("a"))
+
+
+@pytest.mark.parametrize("name", [None, "terminal"], ids=["bare", "named each time"])
+def test_a_call_in_small_pieces_takes_no_more_time_than_its_length(name: str | None) -> None:
+    assembly = Assembly(ask(tools=(TERMINAL,)))
+    pieces = ['{"command": "', *["wxyz"] * 100_000, '"}']
+
+    def chunk(arguments: str) -> Chunk:
+        piece = CallPiece(index=0, function=FunctionPiece(name=name, arguments=arguments))
+        return Chunk(choices=[Choice(delta=Delta(tool_calls=[piece]))])
+
+    started = process_time()
+    for piece in pieces:
+        assembly.add(chunk(piece))
+    _, reply = assembly.finish()
+    assert process_time() - started < 2
+    assert [call.arguments for call in reply.message.tool_calls] == ["".join(pieces)]

@@ -10,9 +10,10 @@ import pytest
 
 from hermes_tui.agent.approvals import Nobody
 from hermes_tui.agent.session import Session
-from hermes_tui.core.errors import ConfigError, NotFoundError
+from hermes_tui.core.errors import ConfigError, HermesError, NotFoundError
 from hermes_tui.core.events import Event, TurnFinished
 from hermes_tui.core.messages import Message, Text, ToolCall, user
+from hermes_tui.runtime.claims import Claims
 from hermes_tui.runtime.runtime import Overrides, Runtime, open_runtime
 
 ROOT = Path(__file__).parents[2]
@@ -142,6 +143,23 @@ async def test_a_session_that_another_process_has_open_is_not_resumed(tmp_path: 
         assert done.returncode == 1
         assert b"is open in another Hermes" in done.stderr
         assert len(await runtime.store.messages.of_session(session.id)) == len(session.history)
+
+
+async def test_a_session_that_was_left_may_be_opened_by_another_process(tmp_path: Path) -> None:
+    async with opened(tmp_path) as runtime:
+        session = await runtime.new_session()
+        await play(session, "run `echo one`")
+        await runtime.new_session()
+        words = ["-m", "hermes_tui", "run", "--model", "rehearsal", "--resume", session.id, "hello"]
+        done = await anyio.run_process([sys.executable, *words], check=False, cwd=ROOT)
+        assert done.returncode == 0, done.stderr
+
+
+def test_a_lock_that_cannot_be_had_is_not_taken_for_another_hermes(tmp_path: Path) -> None:
+    claims = Claims(tmp_path / "lock")
+    claims.close()
+    with pytest.raises(HermesError, match="cannot be locked: Bad file descriptor"):
+        claims.claim("abcdefgh")
 
 
 async def test_a_session_resumed_elsewhere_is_told_where_it_is(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ async def store(path: Path) -> AsyncGenerator[Store, None]:
 async def searchable(path: Path, request: pytest.FixtureRequest) -> AsyncGenerator[Store, None]:
     """The same store on FTS5, on FTS4 and without an index."""
     async with Store.open(path, fts=cast("IndexKind", request.param)) as store:
+        store.search._deadline_seconds = 30
         yield store
 
 

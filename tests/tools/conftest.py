@@ -15,6 +15,7 @@ from hermes_tui.core.events import Event
 from hermes_tui.core.messages import ToolCall, ToolResult
 from hermes_tui.core.ports import Emit
 from hermes_tui.memory.files import MemoryFiles
+from hermes_tui.memory.memory import Memory
 from hermes_tui.runtime.environments import build_environment
 from hermes_tui.runtime.toolbox import toolbox
 from hermes_tui.safety.risk import Assessment
@@ -27,8 +28,9 @@ from hermes_tui.tools.workplace import Workplace
 class Room:
     """A folder to work in and the tools to do it with."""
 
-    def __init__(self, folder: Path, tools: ToolSet) -> None:
+    def __init__(self, folder: Path, tools: ToolSet, memory: Memory) -> None:
         self.folder = folder
+        self.memory = memory
         self.tools = tools
         self.events: list[Event] = []
         self.judged: list[Assessment] = []
@@ -72,15 +74,16 @@ async def room(tmp_path: Path) -> AsyncGenerator[Room, None]:
 
     opened: list[Environment] = [environment]
     async with Store.open(tmp_path / "hermes.db") as store:
+        memory = Memory(MemoryFiles(tmp_path / "memory"), store.memory_items)
         tools = toolbox(
             workplace=Workplace(environment, home=str(tmp_path), open_other=other),
             shelf=shelf,
             search=store.search,
-            memory=MemoryFiles(tmp_path / "memory"),
+            memory=memory,
             human=Talkative(),
             timeout_seconds=20,
         )
-        made = Room(folder, ToolSet(tools, gate=gate, shelf=shelf))
+        made = Room(folder, ToolSet(tools, gate=gate, shelf=shelf), memory)
         made.judged = judged
         yield made
     for made in opened:

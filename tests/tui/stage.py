@@ -11,7 +11,11 @@ import anyio
 from textual.app import App
 from textual.pilot import Pilot
 
+from hermes_tui.agent.compaction import Compactor
+from hermes_tui.agent.context import Context
+from hermes_tui.agent.personalities import Personality
 from hermes_tui.agent.session import Session
+from hermes_tui.agent.summaries import extracted
 from hermes_tui.config.schema import Config
 from hermes_tui.core.errors import HermesError, NotFoundError
 from hermes_tui.core.events import (
@@ -23,9 +27,11 @@ from hermes_tui.core.events import (
     ToolOutput,
     ToolStarted,
 )
+from hermes_tui.core.history import Compaction
 from hermes_tui.core.messages import Message, ToolCall, ToolResult
 from hermes_tui.core.ports import Emit, Human, Prefix, ToolSpec
 from hermes_tui.core.usage import Usage
+from hermes_tui.learning.learner import Learnt
 from hermes_tui.memory.files import MemoryFile
 from hermes_tui.models.reasoning import Level
 from hermes_tui.models.scripted import Line, ScriptedModel
@@ -50,6 +56,8 @@ class MemoryJournal:
     async def record_result(self, result: ToolResult, seconds: float) -> None: ...
 
     async def record_usage(self, usage: Usage, model: str) -> None: ...
+
+    async def record_compaction(self, compaction: Compaction) -> None: ...
 
 
 @dataclass
@@ -200,6 +208,9 @@ class StageRuntime:
             SkillEntry("arxiv-digest", "research", "Read papers", home / "c"),
         ]
         self.session: Session | None = None
+        self.personality = ""
+        self.lessons: list[Learnt] = []
+        self.unlearnt: list[str] = []
         self.memory_error: HermesError | None = None
         self.is_closed = False
 
@@ -228,6 +239,7 @@ class StageRuntime:
             journal=MemoryJournal(),
             prefix=Prefix("", ()),
             history=history,
+            context=Context(MemoryJournal(), compactor=Compactor(extracted)),
         )
         return self.session
 
@@ -245,6 +257,21 @@ class StageRuntime:
 
     async def switch_reasoning(self, session: Session, level: Level | None) -> None:
         self.reasoning = level
+
+    async def look_back(self, session: Session) -> Learnt | None:
+        return self.lessons.pop(0) if self.lessons else None
+
+    async def look_after(self, *, but: str = "") -> list[Learnt]:
+        return []
+
+    async def unlearn(self, learnt: Learnt) -> None:
+        self.unlearnt.append(learnt.text)
+
+    def personalities(self) -> list[Personality]:
+        return [Personality("teacher", "Explain.", is_own=False)]
+
+    async def switch_personality(self, session: Session, name: str) -> None:
+        self.personality = "" if name == "none" else name
 
     async def environment_choices(self) -> list[EnvironmentChoice]:
         here = self.environment.name

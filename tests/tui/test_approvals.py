@@ -112,6 +112,32 @@ async def test_a_sentence_begun_over_the_question_is_no_answer(home: Path, sente
 
 
 @pytest.mark.usefixtures("short_grace")
+@pytest.mark.parametrize("burst", ["so", "do", "od", "os", "on it"])
+async def test_letters_that_arrive_together_are_no_answer(home: Path, burst: str) -> None:
+    async with on_stage(home, REMOVES, acts=asking()) as stage:
+        await asked(stage)
+        for letter in burst:
+            stage.app.post_message(events.Key("space" if letter == " " else letter, letter))
+        await stage.until(lambda: stage.app.chat.prompt.text == burst)
+        await stage.sees("tab answer this first")
+        assert stage.runtime.tools.ran == []
+
+
+@pytest.mark.usefixtures("short_grace")
+async def test_a_long_action_is_scrolled_with_the_keyboard(home: Path) -> None:
+    action = "\n".join(f"line {number}" for number in range(60))
+    acts = {"terminal": Act(asks=action)}
+    async with on_stage(home, REMOVES, acts=acts, size=(80, 24)) as stage:
+        await asked(stage)
+        await stage.sees("↑↓ scroll")
+        assert "line 59" not in stage.text
+        for _ in range(30):
+            await stage.pilot.press("pagedown")
+        await stage.sees("line 59")
+        assert stage.runtime.tools.ran == []
+
+
+@pytest.mark.usefixtures("short_grace")
 async def test_a_paste_is_no_answer(home: Path) -> None:
     async with on_stage(home, REMOVES, acts=asking()) as stage:
         await asked(stage)

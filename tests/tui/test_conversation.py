@@ -5,11 +5,15 @@ from pathlib import Path
 import anyio
 from textual import events
 
+from hermes_tui.agent.session import Session
 from hermes_tui.core.errors import HermesError, ModelUnavailableError
-from hermes_tui.core.events import Notice
-from hermes_tui.core.messages import assistant, user
-from hermes_tui.models.scripted import calls, says
-from tests.tui.stage import Act, StageEntry, StageRuntime, on_stage
+from hermes_tui.core.events import Event, Notice, TurnFinished, TurnStarted
+from hermes_tui.core.messages import Message, assistant, user
+from hermes_tui.core.ports import Prefix
+from hermes_tui.models.scripted import ScriptedModel, calls, says
+from hermes_tui.tui.conversation import Conversation
+from hermes_tui.tui.human import TuiHuman
+from tests.tui.stage import Act, MemoryJournal, StageEntry, StageRuntime, StageTools, on_stage
 
 LISTS = calls(("terminal", '{"command": "ls -la"}'))
 
@@ -130,6 +134,59 @@ async def test_esc_with_an_empty_prompt_stops_the_turn(home: Path) -> None:
         await stage.sees("(Interrupted.)")
 
 
+def conversation_with(*lines: Message) -> tuple[Conversation, list[Event]]:
+    """A conversation without a screen, and what it delivers."""
+    events: list[Event] = []
+    conversation = Conversation(events.append)
+    conversation.session = Session(
+        id="s1", model=ScriptedModel(*lines), tools=StageTools(TuiHuman(), {}),
+        journal=MemoryJournal(), prefix=Prefix("", ()),
+    )  # fmt: skip
+    return conversation, events
+
+
+async def test_an_interruption_before_the_turn_has_begun_stops_it_all_the_same() -> None:
+    conversation, events = conversation_with(says("Too late."), says("Later."))
+    assert not conversation.interrupt()
+    running = conversation.run("one")
+    assert conversation.is_busy
+    conversation.queue("two")
+    assert conversation.interrupt()
+    with anyio.fail_after(5):
+        await running
+    assert isinstance(events[0], TurnStarted)
+    assert isinstance(events[-1], TurnFinished)
+    assert events[-1].stop == "cancelled"
+    assert conversation.queued == ["two"]
+    assert not conversation.is_busy
+
+
+async def test_an_interruption_as_the_turn_ends_keeps_the_queue_waiting() -> None:
+    conversation, events = conversation_with(says("First."), says("Second."))
+    running = conversation.run("one")
+    conversation.queue("two")
+
+    def deliver(event: Event) -> None:
+        events.append(event)
+        if isinstance(event, TurnFinished):
+            assert conversation.interrupt()
+
+    conversation._deliver = deliver
+    with anyio.fail_after(5):
+        await running
+    assert [event.stop for event in events if isinstance(event, TurnFinished)] == ["done"]
+    assert conversation.queued == ["two"]
+
+
+async def test_esc_right_after_enter_stops_the_turn(home: Path) -> None:
+    gate = anyio.Event()
+    async with on_stage(home, LISTS, acts={"terminal": Act(gate=gate)}) as stage:
+        stage.app.chat.submit("one")
+        stage.app.chat.on_prompt_escaped()
+        await stage.sees("(Interrupted.)")
+        await stage.sees("● idle")
+
+
 async def test_esc_over_a_half_typed_prompt_asks_once_more(home: Path) -> None:
     acts = {"terminal": Act(gate=anyio.Event())}
     async with on_stage(home, LISTS, acts=acts) as stage:
@@ -246,3 +303,15 @@ async def test_memory_that_cannot_be_read_is_said_and_stops_nothing(home: Path) 
         await stage.sees("MEMORY.md cannot be read. Check it.")
         await stage.say("hello")
         await stage.sees("Still here.")
+
+
+async def test_a_long_paste_with_carriage_returns_keeps_its_lines(home: Path) -> None:
+    async with on_stage(home, says("Seen.")) as stage:
+        pasted = "\r".join(f"line {number} {'x' * 20}" for number in range(1000))
+        stage.app.screen.post_message(events.Paste(pasted))
+        await stage.sees("1000 lines]")
+        await stage.pilot.press("enter")
+        await stage.sees("Seen.")
+        model = stage.runtime.model
+        assert isinstance(model, ScriptedModel)
+        assert "line 1 " + "x" * 20 + "\nline 2" in model.requests[0].messages[-1].text

@@ -1,8 +1,12 @@
 from pathlib import Path
 
 import pytest
+from textual.binding import Binding
 
 from hermes_tui.tui.actions import ACTIONS
+from hermes_tui.tui.dialogs.approval import ApprovalSheet
+from hermes_tui.tui.dialogs.question import QuestionSheet
+from hermes_tui.tui.panes.chat import ChatPane
 from hermes_tui.tui.registry import (
     BY_SLASH,
     COMMANDS,
@@ -12,7 +16,9 @@ from hermes_tui.tui.registry import (
     parse_slash,
     slash_matches,
 )
+from hermes_tui.tui.screens.chat import ChatScreen
 from hermes_tui.tui.widgets.hints import SITUATIONS
+from hermes_tui.tui.widgets.prompt import Prompt
 
 ROOT = Path(__file__).parents[2]
 UNUSABLE = {"ctrl+m", "ctrl+i", "ctrl+left_square_bracket", "ctrl+h"}
@@ -40,6 +46,13 @@ def test_every_hint_names_a_command_that_has_a_key() -> None:
     for hints in SITUATIONS.values():
         for command_id in hints:
             assert [command.keys for command in COMMANDS if command.id == command_id] != [()]
+
+
+def test_every_command_said_to_be_rebindable_is_bound_under_its_name() -> None:
+    bound: set[str | None] = set()
+    for owner in (ChatScreen, ChatPane, Prompt, ApprovalSheet, QuestionSheet):
+        bound |= {binding.id for binding in Binding.make_bindings(owner.BINDINGS)}
+    assert {command.id for command in COMMANDS if command.is_rebindable} == bound - {None}
 
 
 def test_the_keys_page_is_current() -> None:

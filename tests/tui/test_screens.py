@@ -8,6 +8,7 @@ from textual import events
 
 from hermes_tui.config.schema import Config, TuiConfig
 from hermes_tui.core.messages import assistant, user
+from hermes_tui.learning.learner import Learnt
 from hermes_tui.models.scripted import calls, says
 from hermes_tui.tui.actions import edited_text
 from tests.tui.stage import Act, StageEntry, StageRuntime, on_stage
@@ -325,3 +326,72 @@ async def test_ctrl_c_stops_a_turn_and_never_quits(home: Path) -> None:
         await stage.pilot.press("ctrl+c")
         await stage.sees("ctrl+q quits.")
         assert stage.app.is_running
+
+
+async def test_a_personality_is_taken_on_and_laid_down(home: Path) -> None:
+    async with on_stage(home) as stage:
+        await stage.say("/personality")
+        await stage.sees("teacher")
+        await stage.type("teach")
+        await stage.pilot.press("enter")
+        await stage.until(lambda: stage.runtime.personality == "teacher")
+        await stage.say("/personality none")
+        await stage.until(lambda: stage.runtime.personality == "")
+
+
+async def test_compressing_says_what_would_go_and_waits_for_a_yes(home: Path) -> None:
+    long = "word " * 40_000
+    history = [user("Begin."), assistant("Yes."), *[user(long), assistant(long)] * 3]
+
+    def prepare(runtime: StageRuntime) -> None:
+        runtime.stored.append(StageEntry("s7", "long talk", history))
+
+    async with on_stage(home, prepare=prepare, resume="s7") as stage:
+        await stage.say("/compress the port")
+        await stage.sees("Summarise 5 of 8 messages for the model")
+        await stage.until(lambda: stage.app.screen.focused is not stage.app.chat.prompt)
+        await stage.pilot.press("enter")
+        await stage.sees("Conversation compressed")
+
+
+async def test_there_is_nothing_to_compress_in_a_short_conversation(home: Path) -> None:
+    async with on_stage(home) as stage:
+        await stage.say("/compress")
+        await stage.sees("There is nothing to leave out yet.")
+
+
+async def test_what_is_remembered_is_said_and_one_key_takes_it_back(home: Path) -> None:
+    def prepare(runtime: StageRuntime) -> None:
+        runtime.lessons.append(Learnt("s0", preferences=("language: German",)))
+
+    async with on_stage(home, says("Gern."), prepare=prepare) as stage:
+        await stage.say("answer in German from now on")
+        await stage.sees("Remembered: a preference (language: German).")
+        await stage.pilot.press("f7")
+        await stage.sees("Taken back.")
+        assert len(stage.runtime.unlearnt) == 1
+
+
+async def test_a_mode_is_set_by_its_name(home: Path) -> None:
+    async with on_stage(home) as stage:
+        await stage.say("/mode read-only")
+        await stage.until(lambda: stage.runtime.mode == "read-only")
+        await stage.say("/mode nonsense")
+        await stage.sees("There is no mode 'nonsense'.")
+        assert stage.runtime.mode == "read-only"
+
+
+async def test_a_slash_command_typed_in_full_goes_before_longer_ones(home: Path) -> None:
+    async with on_stage(home) as stage:
+        before = stage.runtime.mode
+        await stage.say("/mode")
+        await stage.until(lambda: stage.runtime.mode != before)
+
+
+async def test_letters_typed_quickly_over_the_conversation_all_reach_the_prompt(home: Path) -> None:
+    async with on_stage(home) as stage:
+        stage.app.chat.chat.transcript.focus()
+        await stage.until(lambda: stage.app.screen.focused is not stage.app.chat.prompt)
+        for letter in "find diagrams":
+            stage.app.post_message(events.Key("space" if letter == " " else letter, letter))
+        await stage.until(lambda: stage.app.chat.prompt.text == "find diagrams")

@@ -20,6 +20,8 @@ class Pane(Vertical):
         Binding("escape", "leave", "Prompt", id="list.back", show=False)
     ]
 
+    _is_left = False
+
     class Left(Message):
         """The person goes back to the prompt."""
 
@@ -34,13 +36,21 @@ class Pane(Vertical):
         self.border_subtitle = Content(note) if note else None
 
     def action_leave(self) -> None:
+        self._is_left = True
         self.post_message(self.Left())
+
+    def on_descendant_focus(self) -> None:
+        self._is_left = False
 
     def on_key(self, event: events.Key) -> None:
         """Take a letter that no widget here is bound to as the beginning of a prompt."""
-        if event.is_printable and event.character and event.key not in self.screen.active_bindings:
+        if not (event.is_printable and event.character):
+            return
+        # Keys that come before the prompt has the keyboard follow the first one there.
+        if self._is_left or event.key not in self.screen.active_bindings:
             event.stop()
             event.prevent_default()
+            self._is_left = True
             self.post_message(self.Left(event.character))
 
     def on_paste(self, event: events.Paste) -> None:

@@ -33,8 +33,8 @@ _ESCAPE = re.compile(
     "|[\x00-\x07\x0b\x0c\x0e-\x1f\x7f-\x9f]"
 )
 _UNFINISHED = re.compile(
-    "(?:(?:\x1b[PX\\]^_]|[\x90\x98\x9d\x9e\x9f])[^\x07\x1b\x9c]*\x1b?"
-    "|(?:\x1b\\[|\x9b)[0-?]*[ -/]*|\x1b[ -/]*)\\Z"
+    "(?:\x1b[PX\\]^_]|[\x90\x98\x9d\x9e\x9f])[^\x07\x1b\x9c]*"
+    "|(?:\x1b\\[|\x9b)[0-?]*[ -/]*|\x1b[ -/]*"
 )
 _SPECIAL = re.compile("[\x08\r\x1b\x90\x98\x9b\x9d-\x9f]")
 
@@ -127,10 +127,9 @@ class OutputLines:
         text = self._held_back + chunk
         self._held_back = ""
         if _SPECIAL.search(text):
-            unfinished = _UNFINISHED.search(text)
-            if unfinished and len(unfinished[0]) <= MAX_HELD_BACK:
-                text, self._held_back = text[: unfinished.start()], unfinished[0]
-            text = _ESCAPE.sub(lambda match: match["sgr"] or "", text)
+            text, unfinished = _unescaped(text)
+            if len(unfinished) <= MAX_HELD_BACK:
+                self._held_back = unfinished
         first, *rest = text.split("\n")
         self._print(first.removesuffix("\r") if rest else first)
         for number, part in enumerate(rest, start=1):
@@ -165,6 +164,19 @@ class OutputLines:
             self._lines.append(OutputLine(self._open.before, whole.plain[:MAX_LINE]))
             self._open, text = OutputLine(whole.after, ""), whole.plain[MAX_LINE:]
         self._open = OutputLine(self._open.before, text)
+
+
+def _unescaped(text: str) -> tuple[str, str]:
+    """`text` with SGR as its only escapes, and the sequence at its end if that may go on."""
+    unfinished = ""
+
+    def kept(match: re.Match[str]) -> str:
+        nonlocal unfinished
+        if match.end() == len(text) and _UNFINISHED.fullmatch(match[0]):
+            unfinished = match[0]
+        return match["sgr"] or ""
+
+    return _ESCAPE.sub(kept, text), unfinished
 
 
 def _clean(text: str, before: str) -> str:

@@ -49,13 +49,15 @@ def expand_tabs(text: str, size: int = TAB_SIZE, *, column: int = 0) -> str:
     """
     if "\t" not in text:
         return text
-    out, used = "", column
+    pieces: list[str] = []
+    used = column
     for number, part in enumerate(text.split("\t")):
         if number:
-            blanks = size - used % size
-            out, used = out + " " * blanks, used + blanks
-        out, used = out + part, used + cell_len(part)
-    return out
+            pieces.append(" " * (size - used % size))
+            used += len(pieces[-1])
+        pieces.append(part)
+        used += cell_len(part)
+    return "".join(pieces)
 
 
 def truncate(text: str, width: int) -> str:

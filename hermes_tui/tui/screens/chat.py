@@ -1,6 +1,6 @@
 """The main screen: conversation in the middle, what surrounds it at the sides."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from time import monotonic
@@ -41,6 +41,7 @@ from hermes_tui.tui.widgets.status import StatusBar
 
 if TYPE_CHECKING:
     from hermes_tui.agent.session import Session
+    from hermes_tui.learning.learner import Learnt
 
 Action = Callable[["ChatScreen", str], Awaitable[None]]
 """What a command does, given what stood after its name."""
@@ -49,6 +50,7 @@ FLASH_SECONDS = 2.5
 ESC_SECONDS = 2.0
 """Within this time a second esc stops the turn although the prompt has text."""
 TICK_SECONDS = 0.25
+IDLE_SECONDS = 60.0
 RECENT_SESSIONS = 20
 PROMPT = "prompt.send"
 WITHOUT_RUNTIME = {"quit", "help", "pane.tools", "pane.memory", "pane.skills", "pane.sessions"}
@@ -70,10 +72,13 @@ class ChatScreen(Screen[None]):
     ) -> None:
         super().__init__()
         self._actions = actions
+        self.human = human
         self.runtime: Runtime | None = None
         self.now = now
         self.deleted: list[str] = []
         """Ids of sessions deleted from here, the last one last."""
+        self.learnt: list[Learnt] = []
+        """What was remembered without being asked to, the last one last."""
         self.completion = Completion()
         self.prompt = Prompt(self.completion)
         self.chat = ChatPane(clock=clock)
@@ -130,6 +135,7 @@ class ChatScreen(Screen[None]):
         await anyio.to_thread.run_sync(self.prompt.past.load, path)
         early, self._early = self._early, []
         self.run_worker(partial(self._catch_up, early), group="command")
+        self.set_interval(IDLE_SECONDS, self._look_after)
 
     def open_session(self, session: "Session") -> None:
         """Show another session; the one before stays stored."""
@@ -151,7 +157,7 @@ class ChatScreen(Screen[None]):
         standing.cwd = runtime.environment.cwd
         standing.usage = session.usage
         standing.context_tokens = session.context_tokens if session.history else 0
-        standing.context_window = session.model.context_window
+        standing.context_window = session.context_window
         standing.mode = runtime.mode
         self.show_state()
 
@@ -185,7 +191,7 @@ class ChatScreen(Screen[None]):
         else:
             self.chat.welcome(is_wanted=False)
             self.chat.transcript.scroll_to_end()
-            self.run_worker(partial(self.conversation.run, text), group="turn")
+            self.run_worker(self.conversation.run(text), group="turn")
         self.show_state()
 
     def interrupt(self) -> None:
@@ -241,6 +247,7 @@ class ChatScreen(Screen[None]):
             case TurnFinished():
                 self.show_standing()
                 self.refresh_panes()
+                self.run_worker(self._look_back, group="learning")
             case MessageAdded():
                 self.show_state()
                 self.run_worker(self._read_memory, group="memory", exclusive=True)
@@ -263,6 +270,38 @@ class ChatScreen(Screen[None]):
         self.chat.name_session(title)
         self._sessions.show(sessions, current, self.now())
         self._skills.show(skills)
+
+    async def _look_back(self) -> None:
+        runtime, session = self.runtime, self.conversation.session
+        if runtime is None or session is None:
+            return
+        try:
+            learnt = await runtime.look_back(session)
+        except HermesError as error:
+            self.chat.transcript.add_notice(f"Nothing was remembered: {error}", "warning")
+            return
+        self._tell_learnt([learnt] if learnt else [])
+
+    def _look_after(self) -> None:
+        """Use idle time."""
+        if self.runtime is not None and not self.conversation.is_busy:
+            self.run_worker(
+                partial(self._use_idle_time, self.runtime), group="idle", exclusive=True
+            )
+
+    async def _use_idle_time(self, runtime: Runtime) -> None:
+        current = self.conversation.session.id if self.conversation.session else ""
+        try:
+            self._tell_learnt(await runtime.look_after(but=current))
+        except HermesError as error:
+            self.chat.transcript.add_notice(str(error), "warning")
+
+    def _tell_learnt(self, found: "Sequence[Learnt]") -> None:
+        for learnt in found:
+            if learnt.text:
+                self.learnt.append(learnt)
+                self.chat.transcript.add_notice(f"{learnt.text} F7 takes it back.", "info")
+                self.refresh_panes()
 
     async def _read_memory(self) -> None:
         if self.runtime is None:

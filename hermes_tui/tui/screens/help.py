@@ -68,9 +68,7 @@ def _line(command: Command, keymap: Mapping[str, str], width: int) -> Content:
     if command.slash:
         names.append(f"/{command.slash} {command.argument}".strip())
     shown = "  ".join(names)
-    if len(shown) >= KEY_CELLS:
-        shown = "  ".join(names[:2])
-    text = textwrap.fill(
-        command.help, max(width, 40), initial_indent=" " * KEY_CELLS, subsequent_indent=INDENT
-    )
-    return Content.assemble((f"  {shown:<{KEY_CELLS}}", "$secondary"), text[KEY_CELLS:])
+    told = textwrap.wrap(command.help, max(width - len(INDENT), 20))
+    first = "" if len(shown) >= KEY_CELLS else told.pop(0)
+    lines = [Content.assemble((f"  {shown:<{KEY_CELLS}}", "$secondary"), first)]
+    return Content("\n").join([*lines, *(Content(INDENT + line) for line in told)])

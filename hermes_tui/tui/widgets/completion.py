@@ -38,4 +38,4 @@ class Completion(OptionList, can_focus=False):
 
 def _line(command: Command) -> Content:
     name = f"/{command.slash} {command.argument}".strip()
-    return Content.assemble((f"{name:<18}", "$primary"), (command.help, "$muted"))
+    return Content.assemble((f"{name:<28}", "$primary"), (command.help, "$muted"))

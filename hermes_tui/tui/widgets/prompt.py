@@ -73,6 +73,7 @@ class Prompt(TextArea):
 
     def take_in(self, text: str) -> None:
         """Put in what was typed or pasted while the keyboard was elsewhere."""
+        text = _with_line_feeds(text)
         self.insert(self._chip_of(text) or text)
 
     def _chip_of(self, text: str) -> str | None:
@@ -99,7 +100,7 @@ class Prompt(TextArea):
     async def _on_paste(self, event: events.Paste) -> None:
         """Keep a long paste aside; a shorter one is put in by TextArea's own handler, run next."""
         self.post_message(self.Typed())
-        if (chip := self._chip_of(event.text)) is not None:
+        if (chip := self._chip_of(_with_line_feeds(event.text))) is not None:
             event.prevent_default()
             event.stop()
             self.insert(chip)
@@ -156,3 +157,8 @@ class Prompt(TextArea):
             self._completion.close()
         else:
             self.post_message(self.Escaped())
+
+
+def _with_line_feeds(text: str) -> str:
+    """A paste as it was copied: many terminals send a return for each line end."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")

@@ -95,7 +95,7 @@ class StatusBar(Widget):
         share = now.context_tokens / now.context_window if now.context_window else None
         if share is not None:
             context = Content.assemble(("ctx ", "$muted"), meter(share), f" {share:.0%}")
-            fields.append((2, context))
+            fields.append((3, context))
         elif now.context_tokens:
             fields.append((5, Content(f"ctx {count_text(now.context_tokens)}")))
         spent = now.usage.input_tokens + now.usage.output_tokens
@@ -103,9 +103,9 @@ class StatusBar(Widget):
             fields.append((6, Content.styled(f"{count_text(spent)} tokens", "$muted")))
             fields.append((4, Content.styled(now.usage.cost_text, "$muted")))
         if now.environment:
-            place = short_path(now.cwd, str(Path.home()))
-            named = Content.assemble((one_line(now.environment, 20), "$secondary"), f":{place}")
-            fields.append((3, named))
+            place = f":{short_path(now.cwd, str(Path.home()))}" if self.size.width >= ROOMY else ""
+            named = Content.assemble((one_line(now.environment, 20), "$secondary"), place)
+            fields.append((2, named))
         if now.queued:
             fields.append((1, Content.styled(f"{now.queued} queued", "$primary")))
         style = "$warning" if now.mode == "full-auto" else "$muted"

@@ -1,4 +1,5 @@
 from itertools import pairwise
+from time import process_time
 
 import pytest
 from hypothesis import given
@@ -123,6 +124,21 @@ def test_only_the_last_lines_are_kept() -> None:
         "end",
     ]
     assert lines.dropped == 990
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        "\x90" * 100_000 + "\x9c", "\x1b" * 100_000, "\x9b" * 100_000, "\x1b]" * 50_000,
+        "\x1b[3" * 50_000, "\x1b[" + "1;" * 100_000 + "m", "\x1b[31m\r" * 20_000, "a\x08" * 50_000,
+        "\t" * 50_000, "y" * 500_000,
+    ],
+    ids=["dcs", "esc", "csi", "osc", "unfinished", "long", "colours", "backspaces", "tabs", "text"],
+)  # fmt: skip
+def test_hostile_output_takes_no_more_time_than_its_length(output: str) -> None:
+    started = process_time()
+    OutputLines().feed(output)
+    assert process_time() - started < 1
 
 
 @given(TERMINAL, st.lists(st.integers(0, 80), max_size=6))

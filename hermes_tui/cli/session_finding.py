@@ -1,0 +1,92 @@
+"""`hermes sessions search`: what was found, for people and for scripts."""
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from hermes_tui.cli.printing import count, print_json, print_line, say
+from hermes_tui.core.errors import ConfigError
+from hermes_tui.core.messages import Role
+from hermes_tui.store.dates import parse_period
+from hermes_tui.store.results import Hit, SearchResults
+from hermes_tui.store.store import Store
+
+
+async def search(
+    store: Store,
+    query: str,
+    *,
+    limit: int,
+    as_json: bool,
+    role: Role | None,
+    project: str,
+    since: str,
+    until: str,
+    session: str,
+) -> None:
+    first, last = _period(since, "--since"), _period(until, "--until")
+    found = await store.search.find(
+        query,
+        limit=limit,
+        role=role,
+        after=first[0] if first else None,
+        before=last[1] if last else None,
+        session=(await store.sessions.get(session)).id if session else None,
+        cwd=_folder(project) or None,
+    )
+    if as_json:
+        print_json(found.hits or (found.sessions if found.found_as_asked else ()))
+    else:
+        _show(found)
+    if found.note:
+        say(found.note)
+    say(f"{found.report}.")
+    if not found.hits and not found.found_as_asked:
+        raise SystemExit(1)
+
+
+def _period(text: str, option: str) -> tuple[datetime, datetime] | None:
+    if not text.strip():
+        return None
+    period = parse_period(text, now=datetime.now(UTC))
+    if period is None:
+        raise ConfigError(
+            f"{option} {text!r} is no date.",
+            hint="Give one such as 2026-03-05, yesterday, 'last Tuesday' or 'March 2026'.",
+        )
+    return period
+
+
+def _folder(project: str) -> str:
+    """A path made absolute; a bare name stays one."""
+    if project.startswith((".", "~")) or "/" in project:
+        return str(Path(project).expanduser().resolve())
+    return project
+
+
+def _show(found: SearchResults) -> None:
+    for session in found.sessions:
+        print_line(
+            f"{session.id}  {_when(session.updated_at)}  {session.title or '(untitled)'}"
+            f"  ({count(session.message_count, 'message')})"
+        )
+        if session.about and not session.hits:
+            print_line(f"    {session.about}")
+        shown = {hit.message_id for hit in session.hits}
+        for hit in session.hits:
+            _show_hit(hit, shown)
+    sys.stdout.flush()
+
+
+def _show_hit(hit: Hit, shown: set[int]) -> None:
+    """A hit between its neighbours, none of them twice."""
+    for one in (hit.before, hit, hit.after):
+        if isinstance(one, Hit):
+            print_line(f"  ▸ {_when(one.at)}  {one.role}: {one.excerpt}")
+        elif one is not None and one.message_id not in shown:
+            shown.add(one.message_id)
+            print_line(f"      {one.role}: {one.excerpt}")
+
+
+def _when(at: datetime) -> str:
+    return f"{at.astimezone():%Y-%m-%d %H:%M}"

@@ -1,0 +1,242 @@
+"""`hermes sessions export` and `import`: conversations as files."""
+
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import IO, Any, cast
+
+import anyio.to_thread
+import msgspec
+from msgspec import Struct
+
+from hermes_tui.cli.printing import count, print_json, say
+from hermes_tui.cli.render import summary
+from hermes_tui.config.files import replace_file
+from hermes_tui.core.errors import ConfigError, HermesError
+from hermes_tui.core.messages import Message, Part, Role, Text
+from hermes_tui.safety.terminal_text import visible
+from hermes_tui.store.import_forms import FormError, NotKept, Said, read_entry
+from hermes_tui.store.importing import Importer
+from hermes_tui.store.messages import StoredMessage
+from hermes_tui.store.sessions import SessionRecord
+from hermes_tui.store.store import Store
+
+BATCH_LINES = 1000
+SHOWN_PROBLEMS = 20
+MAX_WHOLE_BYTES = 512 * 1024 * 1024
+"""A file that is one JSON value is read at once."""
+
+
+class ExportedMessage(Struct, frozen=True, omit_defaults=True):
+    """One line of an export; `import` reads it back."""
+
+    session: str
+    title: str
+    role: Role
+    content: str
+    """The prose, or what tools returned."""
+    time: str
+    cwd: str = ""
+    parts: tuple[Part, ...] | None = None
+    """Only where `content` does not hold everything."""
+
+
+async def export(store: Store, session: str, to: str, markdown: bool) -> None:
+    records = (
+        [await store.sessions.get(session)]
+        if session
+        else list(reversed(await store.sessions.newest(limit=-1)))
+    )
+    texts: list[str] = []
+    written = 0
+    for record in records:
+        stored = await store.messages.of_session(record.id)
+        written += len(stored)
+        texts.append(
+            _markdown(record, [one.message for one in stored])
+            if markdown
+            else _lines(record, stored)
+        )
+    if not to:
+        text = "".join(texts)
+        sys.stdout.write(visible(text) if sys.stdout.isatty() else text)
+        return
+    replace_file(_target(to), "".join(texts).encode("utf-8", "replace"), mode=0o600)
+    say(f"Wrote {count(written, 'message')} to {to}.")
+
+
+async def import_(store: Store, file: str, as_json: bool) -> None:
+    """Take in what can be taken, and tell what was not, by line."""
+    importer = store.importer()
+    report = _Report(file)
+    entries = _entries(file)
+    try:
+        while batch := await anyio.to_thread.run_sync(lambda: list(islice(entries, BATCH_LINES))):
+            await _take(importer, batch, report)
+    except OSError as error:
+        raise HermesError(
+            f"{file!r} cannot be read: {error.strerror}.", hint="Check the name and its rights."
+        ) from error
+    report.tell(as_json=as_json)
+
+
+class _Report:
+    """What became of a file."""
+
+    def __init__(self, file: str) -> None:
+        self._file = file
+        self._sessions: dict[str, str] = {}
+        self._added = self._known = self._bad = 0
+        self._left_out: Counter[str] = Counter()
+
+    def bad(self, line: int, reason: str) -> None:
+        self._bad += 1
+        if self._bad <= SHOWN_PROBLEMS:
+            say(f"{self._file}, line {line}: {reason}.")
+
+    def left_out(self, reason: str) -> None:
+        self._left_out[reason] += 1
+
+    def taken(self, sessions: dict[str, str], added: int, known: int) -> None:
+        self._sessions.update(sessions)
+        self._added += added
+        self._known += known
+
+    def tell(self, *, as_json: bool) -> None:
+        """The outcome in a sentence, or as JSON.
+
+        Raises:
+            HermesError: nothing could be taken.
+        """
+        if self._bad > SHOWN_PROBLEMS:
+            say(f"… and {self._bad - SHOWN_PROBLEMS:,} more such lines.")
+        if not self._added and not self._known:
+            raise HermesError(
+                f"{self._file!r} holds no message that can be taken in.",
+                hint="Give lines of {session, title, role, content, time}, or ShareGPT or OpenAI "
+                "conversations; `hermes sessions export` writes the first.",
+            )
+        if as_json:
+            print_json([{"session": name, "id": made} for name, made in self._sessions.items()])
+        parts = [
+            f"Took in {count(self._added, 'message')} of {count(len(self._sessions), 'session')}"
+        ]
+        if self._known:
+            parts.append(f"{self._known:,} were there already")
+        parts += [f"{number:,} left out ({why})" for why, number in self._left_out.items()]
+        if self._bad:
+            parts.append(f"{self._bad:,} could not be read")
+        say(f"{'; '.join(parts)}.")
+
+
+async def _take(importer: Importer, batch: list[tuple[int, Any]], report: _Report) -> None:
+    said: list[Said] = []
+    for line, entry in batch:
+        if isinstance(entry, FormError):
+            report.bad(line, str(entry))
+            continue
+        for one in read_entry(entry):
+            match one:
+                case Said():
+                    said.append(one)
+                case NotKept(reason=reason):
+                    report.left_out(reason)
+                case FormError():
+                    report.bad(line, str(one))
+    if said:
+        taken = await importer.take(said)
+        report.taken(taken.sessions, taken.added, taken.known)
+
+
+def _entries(name: str) -> Iterator[tuple[int, Any]]:
+    """(line, JSON value); a `FormError` in place of what is no JSON."""
+    with Path(name).expanduser().open("rb") as file:
+        first = file.read(3)
+        file.seek(3 if first == b"\xef\xbb\xbf" else 0)
+        if _is_one_value(file):
+            yield from _whole(file)
+            return
+        for number, line in enumerate(file, start=1):
+            if line.strip():
+                yield number, _decoded(line)
+
+
+def _is_one_value(file: IO[bytes]) -> bool:
+    """Whether a file is a JSON list, or an object over several lines, rather than JSON lines."""
+    start = file.tell()
+    head = b""
+    while not head and (line := file.readline()):
+        head = line.strip()
+    file.seek(start)
+    if head.startswith(b"["):
+        return True
+    return head.startswith(b"{") and isinstance(_decoded(head), FormError) and _is_small(file)
+
+
+def _is_small(file: IO[bytes]) -> bool:
+    """Whether a file parses as one value; one that is too large for that does not count."""
+    start = file.tell()
+    try:
+        return not isinstance(_decoded(file.read(MAX_WHOLE_BYTES)), FormError)
+    finally:
+        file.seek(start)
+
+
+def _whole(file: IO[bytes]) -> Iterator[tuple[int, Any]]:
+    value = _decoded(file.read(MAX_WHOLE_BYTES))
+    if isinstance(value, list):
+        # A list has no lines; its elements are counted.
+        yield from enumerate(cast("list[Any]", value), start=1)
+    else:
+        yield 1, value
+
+
+def _decoded(line: bytes) -> Any:
+    try:
+        return msgspec.json.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return FormError(f"is no JSON: {error}")
+
+
+def _lines(record: SessionRecord, stored: Iterable[StoredMessage]) -> str:
+    return "".join(msgspec.json.encode(_exported(record, one)).decode() + "\n" for one in stored)
+
+
+def _exported(record: SessionRecord, stored: StoredMessage) -> ExportedMessage:
+    message = stored.message
+    is_prose = len(message.parts) == 1 and isinstance(message.parts[0], Text)
+    content = message.text or "\n".join(result.content for result in message.tool_results)
+    return ExportedMessage(
+        session=record.id,
+        title=record.title,
+        role=message.role,
+        content=content,
+        time=stored.at.isoformat(),
+        cwd=record.cwd,
+        parts=None if is_prose else message.parts,
+    )
+
+
+def _target(name: str) -> Path:
+    path = Path(name).expanduser()
+    if path.is_dir():
+        raise ConfigError(f"{name!r} is a folder.", hint="Name a file in it.")
+    return path
+
+
+def _markdown(record: SessionRecord, messages: Iterable[Message]) -> str:
+    parts = [f"# {record.title or record.id}"]
+    for message in messages:
+        if message.text.strip():
+            parts.append(f"## {message.role}\n\n{message.text.strip()}")
+        parts += [f"`{call.name}` {summary(call)}" for call in message.tool_calls]
+        parts += [_fenced(result.content) for result in message.tool_results]
+    return "\n\n".join(parts) + "\n"
+
+
+def _fenced(text: str) -> str:
+    longest = max((len(line) - len(line.lstrip("`")) for line in text.splitlines()), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}\n{text}\n{fence}"

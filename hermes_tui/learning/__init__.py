@@ -1,0 +1,1 @@
+"""What sessions leave behind: notes, memories, habits."""

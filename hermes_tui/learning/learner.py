@@ -1,0 +1,210 @@
+"""Looking back at sessions: what they teach is kept, and what they were about is noted.
+
+Nothing here is on the way of an answer. Every write says what it was and can be undone.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+
+from msgspec import Struct
+
+from hermes_tui.core.errors import ConfigError, ModelError, RefusedError, ToolError
+from hermes_tui.core.memory import Source
+from hermes_tui.core.messages import Message
+from hermes_tui.core.ports import Model
+from hermes_tui.core.usage import Usage
+from hermes_tui.learning.extractive import METHOD, extract
+from hermes_tui.learning.notes import written_note
+from hermes_tui.learning.reflection import (
+    Fact,
+    Lessons,
+    Taste,
+    is_worthwhile,
+    noticed,
+    reflected,
+)
+from hermes_tui.memory.memory import Change, Memory
+from hermes_tui.memory.preferences import Preferences
+from hermes_tui.store.store import Store
+
+LOG = logging.getLogger(__name__)
+
+IDLE = timedelta(minutes=10)
+"""A session nobody has used for so long has ended, as far as anybody can tell."""
+LOOK_BACK = timedelta(days=7)
+
+
+class Learnt(Struct, frozen=True):
+    """What one look back came to."""
+
+    session_id: str
+    changes: tuple[Change, ...] = ()
+    preferences: tuple[str, ...] = ()
+    """`key: value`, those newly counted."""
+    usage: Usage = Usage()
+
+    @property
+    def text(self) -> str:
+        """What was remembered, in a line for people; empty when nothing was."""
+        items = [item.text for change in self.changes for item in change.learnt]
+        told = [f"“{text}”" for text in items] + [f"a preference ({p})" for p in self.preferences]
+        if not told:
+            return ""
+        spent = self.usage.input_tokens + self.usage.output_tokens
+        cost = f" ({spent:,} tokens)" if spent else ""
+        return f"Remembered: {'; '.join(told)}{cost}."
+
+
+class Learner:
+    """Reviews sessions and writes notes on them.
+
+    Args:
+        model: Who to ask; None where there is no model, which leaves rules.
+        writes_notes: Whether the model writes the notes too.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        memory: Memory,
+        preferences: Preferences,
+        model: Callable[[], Model | None],
+        writes_notes: bool = True,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._store = store
+        self._memory = memory
+        self._preferences = preferences
+        self._model = model
+        self._writes_notes = writes_notes
+        self._now = now
+
+    async def review(self, session_id: str) -> Learnt:
+        """Keep what the messages since the last review teach. Each message is reviewed once.
+
+        Raises:
+            ModelError: the model failed.
+            HermesError: memory or the store cannot be read or written.
+        """
+        span = await self._store.reviews.claim(session_id)
+        if span is None:
+            return Learnt(session_id)
+        stored = await self._store.messages.of_session(session_id, before=span.upto + 1)
+        messages = [one.message for one in stored if one.id > span.after]
+        lessons, usage = await self._lessons(session_id, messages)
+        changes = [
+            change for fact in lessons.facts if (change := await self._keep(session_id, fact))
+        ]
+        counted = [
+            told for one in lessons.preferences if (told := await self._count(session_id, one))
+        ]
+        return Learnt(session_id, tuple(changes), tuple(counted), usage)
+
+    async def catch_up(self, *, but: str = "") -> list[Learnt]:
+        """Review the sessions others left behind, such as one-shots; `but` is in use.
+
+        Raises:
+            HermesError: memory or the store cannot be read or written.
+        """
+        now = self._now()
+        ids = await self._store.reviews.pending(since=now - LOOK_BACK, before=now, but=but)
+        found: list[Learnt] = []
+        for session_id in ids:
+            try:
+                found.append(await self.review(session_id))
+            except ModelError as error:
+                LOG.warning("Session %s was not reviewed: %s", session_id, error)
+                break
+        return [learnt for learnt in found if learnt.text]
+
+    async def note(self, session_id: str) -> None:
+        """Write down what a session was about, from all of its messages.
+
+        Raises:
+            StoreError: the store cannot be read or written.
+        """
+        stored = await self._store.messages.of_session(session_id)
+        if not stored:
+            return
+        messages = [one.message for one in stored]
+        model = self._model() if self._writes_notes else None
+        method = METHOD
+        note = extract(messages)
+        if model is not None and is_worthwhile(messages):
+            try:
+                note, usage = await written_note(model, messages)
+                method = model.name
+                await self._store.usage.record(session_id, usage, model.name)
+            except ModelError as error:
+                LOG.warning("The note on %s is extractive: %s", session_id, error)
+        if note.text:
+            await self._store.summaries.put(session_id, note, upto=stored[-1].id, method=method)
+
+    async def note_ended(self, *, limit: int = 5) -> int:
+        """Write notes on sessions that have ended without one; returns how many it looked at.
+
+        Raises:
+            StoreError: the store cannot be read or written.
+        """
+        pending = await self._store.summaries.pending(self._now() - IDLE, limit=limit)
+        for session_id in pending:
+            await self.note(session_id)
+        return len(pending)
+
+    async def archive(self, retention_days: int) -> int:
+        """Put away sessions not used for so many days that have a note; 0 days for never.
+
+        Raises:
+            StoreError: the store cannot be written.
+        """
+        if not retention_days:
+            return 0
+        return await self._store.reviews.archive(self._now() - timedelta(days=retention_days))
+
+    async def undo(self, learnt: Learnt) -> None:
+        """Take back what a review wrote into memory.
+
+        Raises:
+            HermesError: memory cannot be written.
+        """
+        for change in reversed(learnt.changes):
+            await self._memory.undo(change)
+
+    async def _lessons(self, session_id: str, messages: Sequence[Message]) -> tuple[Lessons, Usage]:
+        known = [
+            entry
+            for target in ("memory", "user")
+            for entry in self._memory.files.read(target).entries
+        ]
+        model = self._model()
+        if model is None:
+            return noticed(messages, known), Usage()
+        if not is_worthwhile(messages):
+            return Lessons(), Usage()
+        lessons, usage = await reflected(model, messages, known)
+        await self._store.usage.record(session_id, usage, model.name)
+        return lessons, usage
+
+    async def _keep(self, session_id: str, fact: Fact) -> Change | None:
+        source = Source("agent", session_id, fact.evidence)
+        try:
+            change = await self._memory.add(fact.target, fact.text, source=source, kind=fact.kind)
+        except (RefusedError, ToolError) as error:
+            LOG.info("Not remembered: %s", error)
+            return None
+        return change if change.learnt else None
+
+    async def _count(self, session_id: str, taste: Taste) -> str:
+        try:
+            if taste.is_wish:
+                await self._preferences.wish(taste.key, taste.value, at=self._now())
+            else:
+                await self._preferences.observe(
+                    taste.key, taste.value, session=session_id, at=self._now()
+                )
+        except ConfigError as error:
+            LOG.info("Not counted: %s", error)
+            return ""
+        return f"{taste.key}: {taste.value}" if taste.is_wish else ""

@@ -1,0 +1,82 @@
+"""How far each session has been looked through for what it teaches, and which are put away."""
+
+import sqlite3
+from datetime import datetime
+
+from msgspec import Struct
+
+from hermes_tui.store.database import Database, now, stamp
+from hermes_tui.store.sessions import session_key
+
+
+class Span(Struct, frozen=True):
+    """Messages nobody has looked through yet, by id."""
+
+    after: int
+    upto: int
+    """Included."""
+
+
+class Reviews:
+    """Hands each message out for review once, whichever process asks."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def claim(self, session_id: str) -> Span | None:
+        """What is new since the last claim; None when nothing is.
+
+        Raises:
+            StoreError: the session is gone.
+        """
+
+        def work(connection: sqlite3.Connection) -> Span | None:
+            key = session_key(connection, session_id)
+            after, upto = connection.execute(
+                "SELECT reviewed, (SELECT coalesce(max(id), 0) FROM messages WHERE session = key) "
+                "FROM sessions WHERE key = ?",
+                (key,),
+            ).fetchone()
+            if upto <= after:
+                return None
+            connection.execute("UPDATE sessions SET reviewed = ? WHERE key = ?", (upto, key))
+            return Span(after, upto)
+
+        return await self._database.write(work)
+
+    async def pending(
+        self, *, since: datetime, before: datetime, but: str = "", limit: int = 20
+    ) -> list[str]:
+        """Ids of sessions used in that time that hold something to look through.
+
+        Those used first come first; imported ones never do.
+        """
+
+        def work(connection: sqlite3.Connection) -> list[str]:
+            rows = connection.execute(
+                "SELECT id FROM sessions WHERE deleted_at IS NULL AND archived_at IS NULL "
+                "AND source <> 'import' AND id <> ? AND updated_at >= ? AND updated_at < ? "
+                "AND reviewed < (SELECT max(id) FROM messages WHERE session = key) "
+                "ORDER BY updated_at LIMIT ?",
+                (but, stamp(since), stamp(before), limit),
+            ).fetchall()
+            return [session_id for (session_id,) in rows]
+
+        return await self._database.read(work)
+
+    async def archive(self, before: datetime) -> int:
+        """Put away sessions not used since `before` that have a note; returns how many.
+
+        They leave lists and the search of messages; their notes stay searchable, and
+        `Sessions.restore` brings them back.
+        """
+
+        def work(connection: sqlite3.Connection) -> int:
+            return connection.execute(
+                "UPDATE sessions SET archived_at = ? WHERE deleted_at IS NULL "
+                "AND archived_at IS NULL AND updated_at < ? "
+                "AND key IN (SELECT session FROM summaries)",
+                (now(), stamp(before)),
+            ).rowcount
+
+        return await self._database.write(work)
