@@ -24,7 +24,7 @@ fix:
     uv run ruff check --fix .
     uv run ruff format .
 
-# Measure; AREA is one of the files in bench/ (kernel). Not a test: machines differ.
+# Measure; AREA is one of the files in bench/ (kernel, memory). Not a test: machines differ.
 bench AREA="kernel" *args:
     uv run python -m bench.{{AREA}} {{args}}
 

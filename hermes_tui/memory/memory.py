@@ -209,7 +209,7 @@ class Memory:
                 if draft.size > before.limit:
                     given = await self._make_room(before, draft)
                     texts = [item.text for item in given]
-                    if draft.size > before.limit and self._consolidate and texts:
+                    if draft.size > before.limit and self._consolidate and asked is None and texts:
                         room = budget(draft, before.limit)
                     else:
                         is_same = asked is not None and texts == asked

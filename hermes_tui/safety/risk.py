@@ -88,6 +88,8 @@ CONTENT_READERS = frozenset(
 )  # fmt: skip
 """Those that tell what is in the files they are given, not just their names."""
 
+LONGEST_READ = 4_000
+"""Characters of a command that is looked into; longer ones are asked for."""
 SEPARATORS = frozenset({"|", "&&", "||", ";"})
 UNSAFE_TEXT = re.compile(r"[$`<>(){}\\!\n\x00-\x08\x0b-\x1f\x7f]|(?<!&)&(?!&)")
 """Redirection, substitution, grouping, background, history: not judged, so not allowed."""
@@ -105,6 +107,10 @@ SECRET_PLACES = (
 """In anybody's home directory. A file named `.env` is one too, wherever it is."""
 FOLDERS_OF_SECRETS = tuple(dict.fromkeys(place.split("/")[0] for place in SECRET_PLACES))
 """Files and folders below which searches do not look."""
+SECRET_NAMES = (
+    ".env", "environ", "mem", "cmdline", *(place.split("/")[-1] for place in SECRET_PLACES)
+)  # fmt: skip
+"""Every path to credentials ends in one of these, or passes through it."""
 PROCESS_FILE = re.compile(r"/proc/[^/]+/(task/[^/]+/)?(environ|mem|cmdline)$")
 """What a process was started with, or has in memory."""
 
@@ -155,8 +161,7 @@ def assess_command(command: str, *, cwd: str = "/", home: str = "/") -> Assessme
         if re.search(pattern, unquoted):
             return Assessment(Risk.FORBIDDEN, f"It {what}.")
     texts = (command, unquoted, unquoted.replace("\\", ""))
-    words = {word for text in texts for word in re.split(r"[\s'\"=:;,|&<>()\[\]]+", text) if word}
-    if any(is_secret(word, cwd=cwd, home=home) for word in words):
+    if any(_names_secret(text.casefold(), cwd=cwd, home=home) for text in texts):
         return Assessment(Risk.SECRETS, "It names a file that holds credentials.")
     if _readers(command):
         return Assessment(Risk.READ, "It only reads.")
@@ -254,9 +259,20 @@ def _absolute(path: str, *, cwd: str, home: str) -> str:
     return os.path.normpath(f"{cwd}/{path}" if path[:1] != "/" else path)
 
 
+def _names_secret(text: str, *, cwd: str, home: str) -> bool:
+    """Whether a word of `text`, all in small letters, is where credentials are kept."""
+    if is_secret(cwd, cwd=cwd, home=home):
+        return True
+    hints = [hint for hint in SECRET_NAMES if hint in text]
+    words = re.split(r"[\s'\"=:;,|&<>()\[\]]+", text) if hints else ()
+    return any(
+        is_secret(word, cwd=cwd, home=home) for word in words if any(hint in word for hint in hints)
+    )
+
+
 def _readers(command: str) -> list[list[str]]:
     """The simple commands of a command that only reads, quotes and all; empty for any other."""
-    if UNSAFE_TEXT.search(command):
+    if len(command) > LONGEST_READ or UNSAFE_TEXT.search(command):
         return []
     tokens = [match[1] for match in TOKEN.finditer(command)]
     if TOKEN.sub("", command):  # an unclosed quote

@@ -29,6 +29,8 @@ UNRATED = 0.01
 """What a match counts that there was no time to rate."""
 UNRATED_MATCHES = 200
 """How many of those there are for each term, the newest."""
+UNRATED_SECONDS = 0.05
+"""How long all terms without rating may take together."""
 _OPCODES_PER_CHECK = 2000
 
 
@@ -298,10 +300,11 @@ class _LookUp(Struct, frozen=True):
             for row, score in self._rows(connection, self.fts.score, limit, deadline)
         ]
 
-    def unrated(self, connection: sqlite3.Connection) -> list[tuple[int, float]]:
-        """The newest rows, as far as they are found in 50 ms."""
+    def unrated(self, connection: sqlite3.Connection, deadline: float) -> list[tuple[int, float]]:
+        """The newest rows, as far as they are found until then; each term has its chance."""
+        deadline = max(deadline, time.monotonic() + 0.01)
         try:
-            rows = self._rows(connection, "NULL", UNRATED_MATCHES, time.monotonic() + 0.05)
+            rows = self._rows(connection, "NULL", UNRATED_MATCHES, deadline)
         except sqlite3.DatabaseError as error:
             if not is_interruption(error):
                 raise
@@ -399,7 +402,7 @@ class _FullText:
                 if not is_interruption(error):
                     raise
                 found.is_partial = True
-                rows = look_up.unrated(connection)
+                rows = look_up.unrated(connection, deadline + UNRATED_SECONDS)
             found.is_capped |= len(rows) > newest
             for row, score in rows[:newest]:
                 scores.setdefault(row, {})[place] = score

@@ -10,7 +10,15 @@ from msgspec import Struct, structs
 from hermes_tui.core.messages import Role
 from hermes_tui.store.database import Database
 from hermes_tui.store.excerpts import Matcher
-from hermes_tui.store.indexes import MESSAGES, SUMMARIES, Index, IndexDamagedError, Lookup
+from hermes_tui.store.indexes import (
+    MESSAGES,
+    SUMMARIES,
+    Corpus,
+    Filter,
+    Index,
+    IndexDamagedError,
+    Lookup,
+)
 from hermes_tui.store.layout import storable_text
 from hermes_tui.store.passages import (
     Hits,
@@ -200,19 +208,17 @@ class Search:
     def _look_up(
         self, connection: sqlite3.Connection, places: Places, terms: Terms
     ) -> tuple[Lookup, Lookup]:
-        deadline = time.monotonic() + self._deadline_seconds
-        looked_up: list[Lookup] = []
-        for corpus, within in (
-            (SUMMARIES, places.summaries(connection)),
-            (MESSAGES, places.messages(connection)),
-        ):
-            looked_up.append(
-                self._index.find(connection, corpus, terms.kept, within, deadline=deadline)
-                if within
-                else Lookup({})
-            )
-        summaries, messages = looked_up
-        return messages, summaries
+        started = time.monotonic()
+
+        def look_up(corpus: Corpus, within: Filter | None, share: float) -> Lookup:
+            if within is None:
+                return Lookup({})
+            deadline = started + self._deadline_seconds * share
+            return self._index.find(connection, corpus, terms.kept, within, deadline=deadline)
+
+        # Summaries are few, and must leave time for the messages.
+        summaries = look_up(SUMMARIES, places.summaries(connection), 0.3)
+        return look_up(MESSAGES, places.messages(connection), 1.0), summaries
 
     def _nearest(self, connection: sqlite3.Connection, asked: "_Asked") -> SearchResults:
         """For words that occur nowhere: what was said then, else on other days, else lately."""

@@ -24,7 +24,7 @@ WHERE_IT_LEADS = """\
 p={path} rest=
 case $p in /*) ;; *) p=$PWD/$p ;; esac
 until [ -e "$p" ] || [ -L "$p" ]; do rest=/${{p##*/}}$rest p=${{p%/*}}; p=${{p:-/}}; done
-pwd -P
+(cd -- {root} && pwd -P)
 t=$(readlink -f -- "$p") && printf '%s\\n' "${{t%/}}$rest"
 """
 
@@ -58,6 +58,7 @@ class Workplace:
         self._configured = frozenset(configured)
         self._own = own
         self._others: dict[str, Environment] = {}
+        self._roots: dict[str, str] = {}
         self._unsaid: list[str] = []
 
     @property
@@ -74,6 +75,7 @@ class Workplace:
         if name in {"", self.environment.name}:
             return self.environment
         self._others[name] = await self._open_other(name)
+        self._root(self._others[name])
         return self._others[name]
 
     def spot(self, names: Sequence[str] = ()) -> Spot:
@@ -84,6 +86,7 @@ class Workplace:
         if len(names) > 1:
             return Spot(", ".join(names), "each at its own working directory")
         name = names[0] if names else self.name
+        self._root(self.environment)
         environment = self.environment if name == self.name else self._others.get(name)
         return Spot(name, environment.cwd if environment else "where it starts")
 
@@ -131,11 +134,16 @@ class Workplace:
         named = assess(path, cwd=self.environment.cwd, home=self._home)
         if named.risk is Risk.SECRETS or "\0" in path:
             return named
-        script = WHERE_IT_LEADS.format(path=quoted_path(path))
+        root = quoted_path(self._root(self.environment))
+        script = WHERE_IT_LEADS.format(path=quoted_path(path), root=root)
         printed = (await self.query(script)).output.text.split("\n")
         if len(printed) != 3:  # two lines, and what follows the second: nothing
             return Assessment(Risk.OUTSIDE, f"Nobody can say where {path} leads.")
         return assess(printed[1], cwd=printed[0], home=self._home)
+
+    def _root(self, environment: Environment) -> str:
+        """Where commands started in `environment`: `cd` needs no permission and gives none."""
+        return self._roots.setdefault(environment.name, environment.cwd)
 
     async def query(self, script: str, *, name: str = "", timeout: float = 60) -> CommandResult:
         """Run a script of our own that only looks; it leaves the shell's state alone.

@@ -1,4 +1,6 @@
+import sqlite3
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -57,3 +59,20 @@ async def test_sessions_wait_for_a_summary_until_it_covers_them(store: Store) ->
 async def test_a_session_that_is_gone_gets_no_note(store: Store) -> None:
     with pytest.raises(StoreError, match="no longer stored"):
         await store.summaries.put("nothing1", NOTE, upto=1, method="m")
+
+
+async def test_the_index_of_summaries_holds_no_more_than_there_are(
+    store: Store, session: SessionRecord, path: Path
+) -> None:
+    other = await begin(store)
+    for text in ("first", "second"):
+        for one in (session, other):
+            await store.summaries.put(one.id, Note(summary=text), upto=1, method="m")
+    connection = sqlite3.connect(path)
+    with connection:
+        connection.execute(
+            "INSERT INTO summaries_fts5 (summaries_fts5, rank) VALUES ('integrity-check', 1)"
+        )
+    indexed = connection.execute("SELECT id FROM summaries_fts5_docsize").fetchall()
+    assert indexed == connection.execute("SELECT id FROM summaries ORDER BY id").fetchall()
+    connection.close()

@@ -1,16 +1,25 @@
 """What a call is judged by before it runs: where links lead, and which place it reaches."""
 
 from pathlib import Path
+from time import monotonic
 
+import anyio
+import anyio.lowlevel
 import pytest
 from msgspec import Struct
 
-from hermes_tui.core.environment import Spot
+from hermes_tui.config.paths import Paths
+from hermes_tui.config.schema import Config
+from hermes_tui.core.environment import Environment, Spot
+from hermes_tui.core.errors import ToolError
 from hermes_tui.core.messages import ToolCall
 from hermes_tui.core.ports import Emit
+from hermes_tui.runtime.environments import build_environment
 from hermes_tui.safety.risk import Assessment, Risk
+from hermes_tui.tools.edit import replaced
 from hermes_tui.tools.output import OutputShelf
 from hermes_tui.tools.registry import Say, Tool, ToolSet
+from hermes_tui.tools.workplace import Workplace
 from tests.tools.conftest import Room
 
 pytestmark = pytest.mark.anyio
@@ -49,6 +58,13 @@ async def test_a_working_directory_reached_through_a_link_is_still_inside(room: 
     assert room.judged[-1].risk is Risk.WRITE
 
 
+async def test_going_elsewhere_does_not_make_it_the_place_to_write_in(room: Room) -> None:
+    await room.call("terminal", command="cd ..")
+    await room.call("write_file", path="beside.txt", content="x")
+    await room.call("write_file", path="work/x.txt", content="x")
+    assert [judged.risk for judged in room.judged] == [Risk.READ, Risk.OUTSIDE, Risk.WRITE]
+
+
 async def test_reading_a_link_counts_as_reading_what_it_leads_to(room: Room) -> None:
     key = key_in(room)
     (room.folder / "AGENTS.md").symlink_to(key)
@@ -79,6 +95,48 @@ async def test_a_refused_call_has_not_opened_the_place_it_names(room: Room) -> N
     assert "red, which you have not set up" in room.judged[-1].reason
     await room.call("process", action="list", env="blue")
     assert room.judged[-1].risk is Risk.OUTSIDE
+
+
+async def test_a_place_the_person_set_up_may_be_reached(room: Room, tmp_path: Path) -> None:
+    async def nowhere(name: str) -> Environment:
+        raise AssertionError(name)
+
+    paths = Paths(home=tmp_path / "home", config_file=tmp_path / "config.yaml")
+    here = build_environment("local", config=Config(), paths=paths, cwd=tmp_path)
+    workplace = Workplace(here, home="/", open_other=nowhere, configured={"prod"})
+    for names, risk in {
+        (): Risk.READ, ("prod",): Risk.READ, ("local", "prod"): Risk.READ,
+        ("prod", "ssh:me@evil.example"): Risk.OUTSIDE,
+    }.items():  # fmt: skip
+        assert (await workplace.assess_command("ls", names)).risk is risk
+    assert (await workplace.assess_command("rm -rf /", ["red"])).risk is Risk.FORBIDDEN
+    assert workplace.spot(["prod"]) == Spot("prod", "where it starts")
+
+
+async def test_an_edit_that_fits_nowhere_in_a_large_file_leaves_the_loop_free(room: Room) -> None:
+    text = "    some line of text\n" * 300_000
+    (room.folder / "large").write_text(text, "utf-8")
+    began = monotonic()
+    with pytest.raises(ToolError):
+        replaced(text, "a\nb", "c")
+    alone = monotonic() - began
+    gaps: list[float] = []
+
+    async def watch() -> None:
+        while True:
+            before = monotonic()
+            await anyio.lowlevel.checkpoint()
+            gaps.append(monotonic() - before)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(watch)
+        result = await room.call("edit_file", path="large", old="a\nb", new="c")
+        seen = len(gaps)
+        while len(gaps) == seen:  # the last one counts as well
+            await anyio.lowlevel.checkpoint()
+        tasks.cancel_scope.cancel()
+        assert result.is_error
+    assert max(gaps) < alone / 2
 
 
 @pytest.mark.parametrize("finder", ["rg", "grep"])
