@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import msgspec
 
-from hermes_tui.config.schema import Config, Name, Seconds, Section, Url
+from hermes_tui.config.schema import Config, Name, Seconds, Section, ShortName, Url
 
 Key = tuple[str, ...]
 """A setting's place, e.g. `("models", "retries")`; names of the person's own may hold dots."""
@@ -19,6 +19,7 @@ WORDS: dict[object, str] = {
     str: "text",
     bool: "true or false",
     Seconds: "a number of seconds above 0, at most 86,400",
+    ShortName: "up to 40 of a to z, 0 to 9, - and _",
     Url: "an address that begins with http:// or https://",
 }
 

@@ -14,6 +14,7 @@ MODES: tuple[Mode, ...] = get_args(Mode)
 
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 Name = Annotated[str, Meta(min_length=1)]
+ShortName = Annotated[str, Meta(pattern=r"^[a-z0-9_-]{1,40}$")]
 Url = Annotated[str, Meta(pattern=r"^https?://[^\s/]+\S*$")]
 
 
@@ -109,7 +110,7 @@ class MemoryConfig(Section, frozen=True):
     """Who writes the note on a session: the model, or a rule that costs nothing."""
     conversation_retention: Annotated[int, Meta(ge=0)] = 180
     """Days after its last use until a session is archived, its note kept; 0 for never."""
-    user: Annotated[str, Meta(pattern=r"^[a-z0-9_-]{1,40}$")] = "me"
+    user: ShortName = "me"
     """Whose preferences count: the name of a file under `preferences/`."""
 
 

@@ -21,7 +21,7 @@ TREES = {
     "one that was exec'd": "echo $$ >> pids; exec sleep 60",
     "a stopped one": "sleep 60 & echo $! >> pids; kill -STOP $!; wait",
     "a pipeline": "sleep 60 | (sh -c 'echo $PPID' >> pids; cat)",
-    "one that breeds": "echo $$ >> pids; while :; do (sleep 60 & echo $! >> pids); done",
+    "one that breeds": "echo $$ >> pids; while :; do (sleep 60 & echo $! >>pids); sleep 0.01; done",
 }
 
 

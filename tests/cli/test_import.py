@@ -1,0 +1,138 @@
+"""Taking over a home of hermes-agent."""
+
+import json
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Here
+
+SCHEMA = """
+CREATE TABLE sessions (id TEXT PRIMARY KEY, title TEXT, cwd TEXT);
+CREATE TABLE messages (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, session_id TEXT, role TEXT, content TEXT,
+    tool_call_id TEXT, tool_calls TEXT, timestamp REAL, active INTEGER NOT NULL DEFAULT 1
+);
+"""
+CALL = {"id": "c1", "type": "function", "function": {"name": "terminal", "arguments": "{}"}}
+CONFIG = """\
+_config_version: 12
+model: {default: hermes-4, provider: custom, base_url: "http://127.0.0.1:9/v1"}
+terminal: {backend: docker, docker_image: "debian:12", timeout: 90, home_mode: auto}
+agent: {max_turns: 33}
+compression: {enabled: true}
+"""
+
+
+@pytest.fixture
+def theirs(tmp_path: Path) -> Path:
+    home = tmp_path / "theirs"
+    (home / "memories").mkdir(parents=True)
+    (home / "memories" / "MEMORY.md").write_text("Uses uv.\n§\nTests run with just test.\n")
+    (home / "memories" / "USER.md").write_text("Likes short answers.")
+    (home / "SOUL.md").write_text("I am Ada.")
+    (home / ".env").write_text("OPENAI_API_KEY=sk-abcdefghijkl\nOTHER=x\n")
+    (home / "config.yaml").write_text(CONFIG)
+    skill = home / "skills" / "ops" / "deploy"
+    skill.mkdir(parents=True)
+    (skill / "SKILL.md").write_text("---\nname: deploy\ndescription: Deploys.\n---\nRun it.\n")
+    with closing(sqlite3.connect(home / "state.db")) as db, db:
+        db.executescript(SCHEMA)
+        db.execute("INSERT INTO sessions VALUES ('20260101_1', NULL, '/srv')")
+        rows = [
+            ("user", "Which port is the olive service on?", None, None, 1),
+            ("assistant", None, None, json.dumps([CALL]), 1),
+            ("tool", "7777", "c1", None, 1),
+            ("assistant", '\0json:[{"type": "text", "text": "It is 7777."}]', None, None, 1),
+            ("assistant", "an answer that was taken back", None, None, 0),
+        ]
+        db.executemany(
+            "INSERT INTO messages (session_id, role, content, tool_call_id, tool_calls, active, "
+            "timestamp) VALUES ('20260101_1', ?, ?, ?, ?, ?, 1767225600)",
+            rows,
+        )
+    return home
+
+
+def bytes_of(folder: Path) -> dict[str, bytes]:
+    return {str(f): f.read_bytes() for f in folder.rglob("*") if f.is_file()}
+
+
+def test_everything_that_has_a_place_here_is_taken_and_the_rest_is_named(
+    theirs: Path, here: Here
+) -> None:
+    before = bytes_of(theirs)
+    done = here("import", "hermes-agent", str(theirs))
+    assert done.code == 0, done.err
+    assert "taken: 4 new messages of 1 session" in done.out
+    assert "not taken: 1 API key; --with-keys takes them too" in done.out
+    assert "without a counterpart: terminal.home_mode, compression.enabled" in done.out
+    assert "Uses uv." in here("memory", "show").out
+    assert "Likes short answers." in here("memory", "show").out
+    assert here("config", "get", "model").out.strip() == "custom/hermes-4"
+    assert here("config", "get", "terminal.backend").out.strip() == "docker"
+    assert here("config", "get", "agent.max_steps").out.strip() == "33"
+    home = Path(os.environ["HERMES_HOME"])
+    assert (home / "SOUL.md").read_text() == "I am Ada."
+    assert (home / "skills" / "ops" / "deploy" / "SKILL.md").exists()
+    assert bytes_of(theirs) == before
+
+
+def test_its_conversations_are_found_by_search(theirs: Path, here: Here) -> None:
+    here("import", "hermes-agent", str(theirs))
+    assert "Which port is the olive service on?" in here("sessions", "list").out
+    found = here("sessions", "search", "olive service")
+    assert found.code == 0
+    assert "taken back" not in here("sessions", "search", "answer").out
+
+
+def test_importing_twice_doubles_nothing(theirs: Path, here: Here) -> None:
+    here("import", "hermes-agent", str(theirs))
+    again = here("import", "hermes-agent", str(theirs))
+    assert again.code == 0
+    assert "taken: 0 new messages of 1 session" in again.out
+    assert "not taken: the skill deploy: there is one already" in again.out
+    assert here("memory", "show").out.count("Uses uv.") == 1
+
+
+def test_a_dry_run_changes_nothing(theirs: Path, here: Here) -> None:
+    home = Path(os.environ["HERMES_HOME"])
+    done = here("import", "hermes-agent", str(theirs), "--dry-run")
+    assert "would take: 4 messages of 1 session" in done.out
+    assert not (home / "SOUL.md").exists()
+    assert not (home / "hermes.db").exists()
+
+
+def test_keys_come_along_only_when_wanted(theirs: Path, here: Here) -> None:
+    done = here("import", "hermes-agent", str(theirs), "--with-keys")
+    assert "taken: OPENAI_API_KEY" in done.out
+    assert "sk-abc" not in done.out + done.err
+    written = Path(os.environ["HERMES_HOME"], ".env").read_text()
+    assert "sk-abcdefghijkl" in written
+    assert "OTHER" not in written
+
+
+def test_a_skill_with_links_stays_behind(theirs: Path, here: Here) -> None:
+    (theirs / "skills" / "ops" / "deploy" / "link").symlink_to("/etc/passwd")
+    done = here("import", "hermes-agent", str(theirs))
+    assert "not taken: the skill deploy: it holds links" in done.out
+
+
+def test_a_damaged_database_is_named_and_the_rest_is_taken(theirs: Path, here: Here) -> None:
+    (theirs / "state.db").write_bytes(b"SQLite format 3\0" + b"\1" * 4000)
+    done = here("import", "hermes-agent", str(theirs))
+    assert done.code == 0
+    assert "not taken: the rest of its sessions" in done.out
+    assert "Uses uv." in here("memory", "show").out
+
+
+@pytest.mark.parametrize("name", ["nowhere", "plain"])
+def test_another_folder_is_refused(name: str, tmp_path: Path, here: Here) -> None:
+    (tmp_path / "plain").mkdir()
+    done = here("import", "hermes-agent", str(tmp_path / name))
+    assert done.code != 0
+    assert name in done.err
+    assert "Traceback" not in done.err
