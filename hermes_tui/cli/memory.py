@@ -123,3 +123,41 @@ def export(
     from hermes_tui.cli import memory_commands
 
     memory_commands.run(memory_commands.export, to)
+
+
+@app.command()
+def preferences(as_json: JsonOption = False) -> None:
+    """Print how you like things, and what speaks for it."""
+    from hermes_tui.cli import preference_commands
+
+    preference_commands.show(as_json=as_json)
+
+
+def _preference_keys(incomplete: str) -> list[str]:
+    from hermes_tui.memory.preferences import SUGGESTED_KEYS
+
+    return [key for key in SUGGESTED_KEYS if key.startswith(incomplete)]
+
+
+KeyArgument = Annotated[
+    str, typer.Argument(help="E.g. output_format.", autocompletion=_preference_keys)
+]
+
+
+@app.command()
+def prefer(
+    key: KeyArgument,
+    value: Annotated[list[str], typer.Argument(help="E.g. short bullets.")],
+) -> None:
+    """Say how you like something; it counts from the next session on."""
+    from hermes_tui.cli import preference_commands
+
+    preference_commands.prefer(key, " ".join(value))
+
+
+@app.command()
+def unprefer(key: KeyArgument) -> None:
+    """Forget how you like something."""
+    from hermes_tui.cli import preference_commands
+
+    preference_commands.unprefer(key)

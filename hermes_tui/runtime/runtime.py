@@ -109,7 +109,9 @@ class Runtime:
         self._shelf = OutputShelf(
             paths.run_dir / "outputs", limit_chars=config.tools.output_limit_chars
         )
-        self.memory = Memory(MemoryFiles(paths.memory_dir), store.memory_items)
+        self.memory = Memory(
+            MemoryFiles(paths.memory_dir), store.memory_items, consolidate=self._consolidate
+        )
         self.preferences = Preferences(paths.preferences_dir, user=config.memory.user)
         self._prompts = Prompts(
             paths=paths,
@@ -412,6 +414,17 @@ class Runtime:
             self._second_model = self._build_model(name)
             self._closing.push_async_callback(close_model, self._second_model)
         return self._second_model
+
+    async def _consolidate(self, entries: Sequence[str], room: int) -> list[str]:
+        """Full memory said shorter, where there is a model to ask."""
+        from hermes_tui.learning.consolidation import consolidated  # memory is seldom full
+
+        model = self._reviewer()
+        if model is None:
+            return []
+        lines, usage = await consolidated(model, entries, room)
+        await self.store.usage.record("", usage, model.name)
+        return lines
 
     async def _summarise(self, request: SummaryRequest) -> Summary:
         """By the model set for it, by the one that answers, or offline by rule."""

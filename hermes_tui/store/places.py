@@ -38,7 +38,8 @@ class Places(Struct, frozen=True, kw_only=True):
             ("m.at >= ?", stamp(self.after) if self.after else None),
             ("m.at < ?", stamp(self.before) if self.before else None),
         )
-        return structs.replace(self._filter(connection, said), first_id=first, last_id=last)
+        found = self._filter(connection, said, hides_archived=True)
+        return structs.replace(found, first_id=first, last_id=last)
 
     def summaries(self, connection: sqlite3.Connection) -> Filter | None:
         """The SQL for summaries of sessions going on then; None when a role is asked for."""
@@ -79,6 +80,7 @@ class Places(Struct, frozen=True, kw_only=True):
         said: Iterable[tuple[str, object]],
         *,
         is_certain: bool = True,
+        hides_archived: bool = False,
     ) -> Filter:
         """`is_certain`: leave out what holds for all sessions anyway."""
         of_rows = [
@@ -87,10 +89,13 @@ class Places(Struct, frozen=True, kw_only=True):
             ("m.session != (SELECT key FROM sessions WHERE id = ?)", self.but),
         ]
         asked = [(condition, value) for condition, value in of_rows if value is not None]
-        (are_deleted,) = connection.execute(
-            "SELECT EXISTS (SELECT 1 FROM sessions WHERE deleted_at IS NOT NULL)"
+        are_deleted, are_archived = connection.execute(
+            "SELECT EXISTS (SELECT 1 FROM sessions WHERE deleted_at IS NOT NULL), "
+            "EXISTS (SELECT 1 FROM sessions WHERE archived_at IS NOT NULL)"
         ).fetchone()
         certain = ["s.deleted_at IS NULL"] if are_deleted or not is_certain else []
+        if hides_archived and are_archived:
+            certain.append("s.archived_at IS NULL")
         conditions, parameters = self._in_folder(certain)
         return Filter(
             of_rows=" AND ".join(condition for condition, _ in asked),

@@ -40,7 +40,7 @@ class UsageLedger:
         self._database = database
 
     async def record(self, session_id: str, usage: Usage, model: str) -> None:
-        """Keep one call's consumption, durably.
+        """Keep one call's consumption, durably; an empty `session_id` stands for no session.
 
         Raises:
             StoreError: it cannot be written.
@@ -48,7 +48,8 @@ class UsageLedger:
 
         def work(connection: sqlite3.Connection) -> None:
             found = connection.execute(
-                "INSERT INTO usage SELECT key, ?, ?, ?, ?, ?, ?, ?, ? FROM sessions WHERE id = ?",
+                "INSERT INTO usage SELECT key, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8 FROM sessions "
+                "WHERE id = ?9 UNION ALL SELECT NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8 WHERE ?9 = ''",
                 (
                     now(),
                     storable_text(model),

@@ -154,5 +154,8 @@ async def test_old_sessions_with_a_note_are_put_away_and_come_back(desk: Desk) -
     assert await desk.learner.archive(0) == 0
     assert await desk.learner.archive(180) == 1
     assert [one.id for one in await desk.store.sessions.newest()] == [plain]
+    found = await desk.store.search.find("olive service")
+    assert [hit.message_id for hit in found.hits] == []
+    assert [one.id for one in found.sessions] == [noted]
     await desk.store.sessions.restore(noted)
     assert {one.id for one in await desk.store.sessions.newest()} == {plain, noted}

@@ -14,7 +14,7 @@ from textual.content import Content
 from textual.screen import Screen
 
 from hermes_tui.core.errors import HermesError
-from hermes_tui.core.events import Event, MessageAdded, TextDelta, TurnFinished
+from hermes_tui.core.events import Event, HistoryCompacted, MessageAdded, TextDelta, TurnFinished
 from hermes_tui.tui.conversation import Conversation
 from hermes_tui.tui.dialogs.approval import ApprovalSheet
 from hermes_tui.tui.dialogs.slot import SheetSlot
@@ -247,6 +247,8 @@ class ChatScreen(Screen[None]):
             case TurnFinished():
                 self.show_standing()
                 self.refresh_panes()
+                self.run_worker(self._look_back, group="learning")
+            case HistoryCompacted():
                 self.run_worker(self._look_back, group="learning")
             case MessageAdded():
                 self.show_state()

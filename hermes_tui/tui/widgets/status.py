@@ -81,9 +81,13 @@ class StatusBar(Widget):
         self.refresh()
 
     def render(self) -> Content:
-        return Content(" ") + fitted(self._fields(), self.size.width - 2)
+        width = self.size.width - 2
+        fields = self._fields(has_folder=True)
+        if _width(fields) > width:
+            fields = self._fields(has_folder=False)
+        return Content(" ") + fitted(fields, width)
 
-    def _fields(self) -> list[tuple[int, Content]]:
+    def _fields(self, *, has_folder: bool) -> list[tuple[int, Content]]:
         """(importance, field) in the order shown; 0 always stays."""
         now = self.standing
         state = self._state()
@@ -103,7 +107,7 @@ class StatusBar(Widget):
             fields.append((6, Content.styled(f"{count_text(spent)} tokens", "$muted")))
             fields.append((4, Content.styled(now.usage.cost_text, "$muted")))
         if now.environment:
-            place = f":{short_path(now.cwd, str(Path.home()))}" if self.size.width >= ROOMY else ""
+            place = f":{short_path(now.cwd, str(Path.home()))}" if has_folder else ""
             named = Content.assemble((one_line(now.environment, 20), "$secondary"), place)
             fields.append((2, named))
         if now.queued:

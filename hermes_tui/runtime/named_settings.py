@@ -1,0 +1,79 @@
+"""Settings that name something which has to be there: a provider, an environment, a folder."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from hermes_tui.config.keys import Key, dotted
+from hermes_tui.config.load import Loaded
+from hermes_tui.config.schema import Config
+from hermes_tui.core.errors import ConfigError, ModelAuthError
+from hermes_tui.runtime.environments import environment_choices, environment_kinds
+from hermes_tui.runtime.models import provider_settings
+
+
+def check_named(loaded: Loaded, keys: Iterable[Key]) -> None:
+    """Refuse what somebody set under `keys` and is not there.
+
+    Raises:
+        ConfigError: names the file, its line and the key.
+    """
+    for key in keys:
+        origin = loaded.origin(key)
+        if origin.layer != "default" and (error := problem_with(key, loaded.config)):
+            raise ConfigError(f"{origin}: {error.message}", hint=error.hint)
+
+
+def problem_with(key: Key, config: Config) -> ConfigError | None:
+    """What is wrong with what the setting at `key` names in `config`, if anything."""
+    match key:
+        case ("terminal", "backend"):
+            kind, known = config.terminal.backend.partition(":")[0], environment_choices(config)
+            return _not_installed(key, kind, known)
+        case ("environments", name, "backend"):
+            kind = str(config.environments[name].get("backend", ""))
+            return _not_installed(key, kind, environment_kinds())
+        case ("terminal", "cwd"):
+            return _no_folder(key, config)
+        case ("model",):
+            return _no_model(key, config.model, config)
+        case ("compression", "model"):
+            return _no_model(key, config.compression.model, config)
+        case ("memory", "model"):
+            return _no_model(key, config.memory.model, config)
+        case _:
+            return None
+
+
+def _not_installed(key: Key, name: str, known: list[str]) -> ConfigError | None:
+    if name in known:
+        return None
+    return ConfigError(
+        f"{dotted(key)!r} names {name!r}, which is not installed.",
+        hint=f"Choose one of: {', '.join(known)}.",
+    )
+
+
+def _no_folder(key: Key, config: Config) -> ConfigError | None:
+    """Only a folder of this machine can be looked for."""
+    folder = config.terminal.cwd
+    if folder is None or config.terminal.backend != "local" or Path(folder).expanduser().is_dir():
+        return None
+    return ConfigError(
+        f"{dotted(key)!r} names {folder!r}, and there is no such folder.",
+        hint="Create it, or choose another.",
+    )
+
+
+def _no_model(key: Key, name: str | None, config: Config) -> ConfigError | None:
+    from hermes_tui.models.resolve import REHEARSAL, REPLAY, find_target
+
+    if name is None or name == REHEARSAL or name.startswith(REPLAY):
+        return None
+    try:
+        find_target(name, providers=provider_settings(config), secrets=os.environ)
+    except ModelAuthError:
+        return None  # its key may come later
+    except ConfigError as error:
+        return ConfigError(f"{dotted(key)!r}: {error.message}", hint=error.hint)
+    return None
