@@ -9,6 +9,8 @@ from hermes_tui.core.environment import Attendant, Environment, NoAttendant
 from hermes_tui.core.errors import ConfigError, PluginError
 
 GROUP = "hermes_tui.environments"
+ALIASES = {"apptainer": "singularity"}
+"""Other names people know a kind by."""
 
 
 def environment_kinds() -> list[str]:
@@ -29,14 +31,15 @@ def kind_of(name: str, config: Config) -> str:
     """
     place = config.environments.get(name)
     if place is None:
-        return name.partition(":")[0]
+        word = name.partition(":")[0]
+        return ALIASES.get(word, word)
     kind = place.get("backend")
     if not isinstance(kind, str):
         raise ConfigError(
             f"'environments.{name}' needs a 'backend'.",
             hint=f"Add `backend:` with one of: {', '.join(environment_kinds())}.",
         )
-    return kind
+    return ALIASES.get(kind, kind)
 
 
 def build_environment(
