@@ -11,6 +11,7 @@ import argparse
 import os
 import random
 import statistics
+import struct
 import subprocess
 import sys
 import tempfile
@@ -29,8 +30,9 @@ from bench.retrieval import Dialogue, locomo, measure
 from hermes_tui.core.messages import Message, Text, user
 from hermes_tui.store.import_forms import Said
 from hermes_tui.store.store import Store
+from hermes_tui.store.vectors import nearest
 
-PARTS = ("large", "middle", "append", "writers", "retrieval")
+PARTS = ("large", "middle", "append", "writers", "retrieval", "vectors")
 MESSAGES_PER_SESSION = 50
 SENTENCES = 20_000
 BATCH = 10_000
@@ -223,6 +225,21 @@ async def retrieval(folder: Path, name: str, dialogues: Sequence[Dialogue]) -> N
     row("  R@1 by message", f"{found.first_message:.3f}", "-")
 
 
+def vectors(count: int, dims: int) -> None:
+    """Compare one vector with `count` others, as a search does in the reader's thread."""
+    chance = random.Random(9)
+    numbers = [chance.gauss(0, dims**-0.5) for _ in range(20_000)]
+    starts = [chance.randrange(20_000 - dims) for _ in range(count)]
+    blobs = [struct.pack(f"<{dims}e", *numbers[at : at + dims]) for at in starts]
+    taken: list[float] = []
+    for _ in range(20):
+        started = time.monotonic()
+        nearest(numbers[:dims], blobs)
+        taken.append((time.monotonic() - started) * 1000)
+    shown = f"{statistics.median(taken):.0f} / {p95(taken):.0f} ms"
+    row(f"{count:,} vectors of {dims} numbers, p50 / p95", shown, "<= 50 ms")
+
+
 async def main() -> None:
     parser = argparse.ArgumentParser(description="Measure memory.")
     parser.add_argument("--quick", action="store_true", help="a tenth or less of everything")
@@ -246,6 +263,9 @@ async def main() -> None:
             await retrieval(folder, "generated dialogues", made)
             if given.locomo:
                 await retrieval(folder, "LoCoMo", locomo(given.locomo))
+        if "vectors" in parts:
+            for dims in (384, 768, 1536):
+                vectors(2_000, dims)
     print(f"load average {os.getloadavg()[0]:.1f}")
 
 

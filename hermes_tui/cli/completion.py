@@ -120,3 +120,59 @@ def setting_keys(incomplete: str) -> list[tuple[str, str]]:
 
     named = [(dotted(entry.key), entry.meaning) for entry in entries()]
     return [(key, meaning) for key, meaning in named if key.startswith(incomplete)]
+
+
+def modes(incomplete: str) -> list[str]:
+    """Approval modes that begin with `incomplete`."""
+    from hermes_tui.config.schema import MODES
+
+    return [mode for mode in MODES if mode.startswith(incomplete)]
+
+
+def reasoning_levels(incomplete: str) -> list[str]:
+    """Levels of reasoning that begin with `incomplete`."""
+    return [level for level in ("off", "low", "high") if level.startswith(incomplete)]
+
+
+def model_names(incomplete: str) -> list[tuple[str, str]]:
+    """Suggested models whose name begins with `incomplete`, with what each is good for."""
+    from hermes_tui.models.catalog import PROVIDERS
+
+    known = [("rehearsal", "no LLM: try everything offline")]
+    for provider in PROVIDERS:
+        known += [(f"{provider.name}/{one.model}", one.use) for one in provider.models]
+    return [(name, use) for name, use in known if name.startswith(incomplete)]
+
+
+def environment_names(incomplete: str) -> list[str]:
+    """Installed kinds and configured places whose name begins with `incomplete`."""
+    from hermes_tui.config.load import load_config
+    from hermes_tui.config.paths import current_folder, find_paths
+    from hermes_tui.config.schema import Config
+    from hermes_tui.core.errors import HermesError
+    from hermes_tui.runtime.environments import environment_choices
+
+    try:
+        config = load_config(find_paths(os.environ), environ=os.environ, cwd=current_folder())
+    except HermesError:
+        config = Config()  # nothing may be printed while a line is edited
+    return [name for name in environment_choices(config) if name.startswith(incomplete)]
+
+
+def setting_values(ctx: typer.Context, incomplete: str) -> list[str]:
+    """What may stand under the key given before, where that is a choice."""
+    from hermes_tui.config.keys import choices_of, split_key, type_at
+
+    key = split_key(str(ctx.params.get("key") or ""))
+    match key:
+        case ("model",) | ("compression" | "memory", "model"):
+            return [name for name, _ in model_names(incomplete)]
+        case ("terminal", "backend") | ("environments", _, "backend"):
+            return environment_names(incomplete)
+        case ("tui", "theme"):
+            from hermes_tui.tui.themes import theme_names
+
+            known = theme_names()
+        case _:
+            known = choices_of(type_at(key))
+    return [value for value in known if value.startswith(incomplete)]

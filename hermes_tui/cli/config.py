@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from hermes_tui.cli.completion import setting_keys
+from hermes_tui.cli.completion import setting_keys, setting_values
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False, no_args_is_help=True)
 
@@ -38,7 +38,10 @@ def get(key: KeyArgument, as_json: JsonOption = False) -> None:
 
 
 @app.command(name="set")
-def set_(key: KeyArgument, value: Annotated[str, typer.Argument(help="Its new value.")]) -> None:
+def set_(
+    key: KeyArgument,
+    value: Annotated[str, typer.Argument(help="Its new value.", autocompletion=setting_values)],
+) -> None:
     """Change one setting; comments in the file stay."""
     from hermes_tui.cli import config_commands
     from hermes_tui.cli.diagnostics import guarded

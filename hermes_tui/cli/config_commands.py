@@ -9,13 +9,13 @@ from typing import Any, cast
 import msgspec
 
 from hermes_tui.cli.diagnostics import ExitCode, report, say
-from hermes_tui.config.check import nearest
 from hermes_tui.config.files import replace_file
 from hermes_tui.config.hidden import holds_secret, masked, referred
 from hermes_tui.config.keys import Key, dotted, split_key
 from hermes_tui.config.load import (
     Loaded,
     flattened,
+    home_with,
     in_order,
     load_layers,
     project_problems,
@@ -24,7 +24,6 @@ from hermes_tui.config.load import (
 )
 from hermes_tui.config.paths import Paths, current_folder, find_paths, is_there, shown
 from hermes_tui.config.project import find_project_file
-from hermes_tui.config.schema import Config
 from hermes_tui.core.errors import ConfigError, HermesError, NotFoundError
 from hermes_tui.safety.terminal_text import visible
 
@@ -88,10 +87,14 @@ def get(text: str, *, as_json: bool) -> None:
 
 
 def change(text: str, value: str) -> None:
+    from hermes_tui.cli.config_names import wrong_name
     from hermes_tui.config.edit import parsed_value, set_value
 
     paths, key = find_paths(os.environ), split_key(text)
-    set_value(paths, key, parsed_value(key, value))
+    parsed = parsed_value(key, value)
+    if error := wrong_name(key, home_with(paths, key, parsed)):
+        raise error
+    set_value(paths, key, parsed)
     say(f"{dotted(key)} is set in {shown(paths.config_file)}.")
     if holds_secret(key) and not referred(value):
         say("A key is safer in .env: run `hermes setup`, or write $NAME here.")
@@ -107,6 +110,8 @@ def remove(text: str) -> None:
 
 
 def check() -> None:
+    from hermes_tui.cli.config_names import wrong_names
+
     paths = find_paths(os.environ)
     problems: list[HermesError] = []
     home = read_settings(paths.config_file, "home")
@@ -117,7 +122,7 @@ def check() -> None:
         problems += [problem.error() for problem in in_order(project_problems(paths, project))]
     if not problems:
         _, loaded = load_here()
-        problems += [*_unknown_environments(loaded), *_unknown_on_screen(loaded)]
+        problems += wrong_names(loaded)
     for error in problems:
         report(error)
     if problems:
@@ -162,49 +167,6 @@ def _say_if_overruled(paths: Paths, key: Key) -> None:
         return
     if origin.layer in {"project", "variable"}:
         say(f"It does not count here: {origin} goes before it.")
-
-
-def _unknown_environments(loaded: Loaded) -> list[HermesError]:
-    from hermes_tui.runtime.environments import environment_choices, environment_kinds
-
-    config: Config = loaded.config
-    kinds, choices = environment_kinds(), environment_choices(config)
-    wanted = [(("terminal", "backend"), config.terminal.backend.partition(":")[0], choices)]
-    wanted += [
-        (("environments", name, "backend"), str(place.get("backend", "")), kinds)
-        for name, place in config.environments.items()
-    ]
-    return [
-        ConfigError(
-            f"{loaded.origin(key)}: {dotted(key)!r} names {name!r}, which is not installed.",
-            hint=f"Choose one of: {', '.join(known)}.",
-        )
-        for key, name, known in wanted
-        if name not in known
-    ]
-
-
-def _unknown_on_screen(loaded: Loaded) -> list[HermesError]:
-    """Commands and themes the screen does not have; Textual is loaded only if some are named."""
-    tui = loaded.config.tui
-    wanted: list[tuple[Key, str, str, list[str]]] = []
-    if tui.keys:
-        from hermes_tui.tui.registry import COMMANDS
-
-        names = [command.id for command in COMMANDS if command.is_rebindable]
-        wanted += [(("tui", "keys", name), "command", name, names) for name in tui.keys]
-    if tui.theme is not None:
-        from hermes_tui.tui.themes import theme_names
-
-        wanted.append((("tui", "theme"), "theme", tui.theme, theme_names()))
-    return [
-        ConfigError(
-            f"{loaded.origin(key)}: {dotted(key)!r} names no {what} of the screen.",
-            hint=nearest(name, key[:-1], tuple(names)),
-        )
-        for key, what, name, names in wanted
-        if name not in names
-    ]
 
 
 def _json(value: Any) -> str:

@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hermes_tui.cli.doctor_finding import Finding
+from hermes_tui.cli.doctor_store import store
 from hermes_tui.config.paths import Paths, is_there, shown
 from hermes_tui.config.schema import Config
 from hermes_tui.runtime.environments import environment_choices, environment_kinds
+from hermes_tui.runtime.named_settings import FOLDER, problem_with
 
 LOW_BYTES = 1024**3
 FULL_BYTES = 64 * 1024**2
@@ -63,7 +65,7 @@ def home(paths: Paths) -> Iterator[Finding]:
         yield Finding("home", "ok", shown(paths.home))
     yield _space(nearest)
     if is_there(paths.database):
-        yield _store(paths.database)
+        yield store(paths.database)
 
 
 def environments(config: Config) -> Iterator[Finding]:
@@ -78,6 +80,8 @@ def environments(config: Config) -> Iterator[Finding]:
             f"terminal.backend is {wanted!r}, which is not installed",
             f"Choose one of: {listed}.",
         )
+    if error := problem_with(FOLDER, config):
+        yield Finding.of("folder", error)
 
 
 def _python() -> Finding:
@@ -130,21 +134,3 @@ def _space(folder: Path) -> Finding:
     if free < LOW_BYTES:
         return Finding("disk", "warning", detail, "Free some space soon.")
     return Finding("disk", "ok", detail)
-
-
-def _store(database: Path) -> Finding:
-    try:
-        connection = sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True, timeout=2)
-        try:
-            query = "SELECT count(*) FROM sessions WHERE deleted_at IS NULL AND message_count > 0"
-            (count,) = connection.execute(query).fetchone()
-        finally:
-            connection.close()
-    except sqlite3.Error as error:
-        return Finding(
-            "store",
-            "failure",
-            f"{shown(database)} cannot be read: {error}",
-            "Free some space if the disk is full; else restore a copy, or move it away.",
-        )
-    return Finding("store", "ok", f"{shown(database)}, {count:,} sessions")

@@ -4,10 +4,20 @@ from typing import Annotated
 
 import typer
 
+from hermes_tui.cli.completion import environment_names
+
 app = typer.Typer(rich_markup_mode=None, add_completion=False, no_args_is_help=True)
 
-NameArgument = Annotated[str, typer.Argument(help="A kind, a configured place, or kind:target.")]
-OptionalName = Annotated[str, typer.Argument(help="The one in use when not given.")]
+NameArgument = Annotated[
+    str,
+    typer.Argument(
+        help="A kind, a configured place, or kind:target.", autocompletion=environment_names
+    ),
+]
+OptionalName = Annotated[
+    str,
+    typer.Argument(help="The one in use when not given.", autocompletion=environment_names),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 

@@ -30,6 +30,8 @@ from hermes_tui.safety.terminal_text import visible
 
 Rest = ParamSpec("Rest")
 PROBE_SECONDS = 60
+FOUND_KINDS = ("local", "ssh")
+"""Machines that are there without Hermes."""
 
 
 class Desk(Struct, frozen=True):
@@ -92,6 +94,7 @@ def show(name: str, as_json: bool) -> None:
     """Print what is configured for an environment."""
     _, config = _settings()
     name = name or config.terminal.backend
+    _check_known(name, config)
     kind = kind_of(name, config)
     settings: dict[str, Any] = {"name": name, "backend": kind}
     settings |= getattr(config.terminal, kind, {})
@@ -223,12 +226,21 @@ def _split(desk: Desk, text: str) -> tuple[str, str]:
     head, colon, path = text.rpartition(":")
     if not colon or head.startswith((".", "/")):
         return "", text
-    if head.partition(":")[0] not in environment_choices(desk.config):
-        raise ConfigError(
-            f"There is no environment {head!r}.",
-            hint=f"Choose one of: {', '.join(environment_choices(desk.config))}.",
-        )
+    _check_known(head, desk.config)
     return head, path
+
+
+def _check_known(name: str, config: Config) -> None:
+    """Refuse a name that is neither an installed kind nor a configured place.
+
+    Raises:
+        ConfigError: it is neither.
+    """
+    choices = environment_choices(config)
+    if name.partition(":")[0] not in choices:
+        raise ConfigError(
+            f"There is no environment {name!r}.", hint=f"Choose one of: {', '.join(choices)}."
+        )
 
 
 async def stop(desk: Desk, name: str) -> None:
@@ -237,12 +249,27 @@ async def stop(desk: Desk, name: str) -> None:
 
 
 async def clean(desk: Desk, name: str, yes: bool) -> None:
-    """Remove the place, after asking."""
+    """Remove the place, after asking.
+
+    Raises:
+        ConfigError: Hermes did not make it, or there is none of that name.
+        RefusedError: the person did not say yes.
+    """
+    environment = desk.places.unopened(name)
+    if kind_of(name, desk.config) in FOUND_KINDS:
+        raise ConfigError(
+            f"{name!r} is not of Hermes's making, so there is nothing to remove.",
+            hint=f"End what runs there with `hermes env stop {name}`.",
+        )
+    if not yes and isinstance(desk.human, Nobody):
+        raise RefusedError(
+            "Nobody is there to say yes, so nothing was removed.", hint="Pass --yes to go ahead."
+        )
     if not yes:
         question = f"Remove {name} with all its files?"
         if await desk.human.ask(question, ["no", "yes"]) != "yes":
             raise RefusedError("Nothing was removed.")
-    await desk.places.unopened(name).destroy()
+    await environment.destroy()
     say(f"Removed {name}.")
 
 

@@ -51,5 +51,5 @@ def list_models(*, show_all: bool, as_json: bool) -> None:
         name = visible(choice.name).ljust(width)
         sys.stdout.write(f"{mark} {name}  {ink.dim(visible(choice.summary))}\n")
     hidden = len(choices) - len(shown_choices)
-    more = f" {hidden} more need a key: `hermes model --all`." if hidden else ""
+    more = f" {hidden} more are not ready: `hermes model --all`." if hidden else ""
     say(f"Any other works too: provider/model.{more} Choose with `hermes model NAME`.")

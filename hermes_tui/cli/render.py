@@ -6,6 +6,7 @@ from typing import Protocol, TextIO
 import msgspec
 
 from hermes_tui.cli.diagnostics import Ink
+from hermes_tui.cli.printing import count
 from hermes_tui.core.events import (
     ApprovalResolved,
     Event,
@@ -18,7 +19,8 @@ from hermes_tui.core.events import (
     ToolStarted,
     TurnFinished,
 )
-from hermes_tui.core.messages import Diff, ToolCall, ToolResult
+from hermes_tui.core.messages import Diff, ToolResult
+from hermes_tui.safety.call_text import call_text
 from hermes_tui.safety.terminal_text import visible
 
 RESULT_LINES = 6
@@ -54,8 +56,10 @@ class QuietPrinter:
         match event:
             case MessageAdded(message=message) if message.role == "assistant":
                 self._answer = message.text
-            case TurnFinished(stop="done"):
+            case TurnFinished(stop="done") if self._answer.strip():
                 self._out.write(visible(self._answer).strip("\n") + "\n")
+            case TurnFinished(stop="done"):
+                self._err.write("hermes: The model's answer is empty.\n")
             case TurnFinished():
                 self._err.write(f"hermes: {ending(event)}\n")
             case _:
@@ -76,6 +80,8 @@ class TextPrinter:
         self._streams = out.isatty()
         self._is_mid_line = False
         self._last = ""
+        self._refused: dict[str, str] = {}
+        """Why, by call; said once, below the call."""
 
     def show(self, event: Event) -> None:  # noqa: C901 - one flat dispatch over the events
         match event:
@@ -87,18 +93,18 @@ class TextPrinter:
                 self._last = message.text
                 self._end_line()
             case ToolStarted(call=call, environment=environment):
-                self._note(self._ink.accent(f"● {call.name}"), summary(call), environment)
+                self._note(self._ink.accent(f"● {call.name}"), call_text(call, 100), environment)
             case ToolOutput(chunk=chunk) if self._err.isatty():
                 self._say(self._ink.dim(visible(chunk).rstrip("\n")))
             case ToolFinished(result=result, seconds=seconds):
                 self._finish(result, seconds)
-            case ApprovalResolved(approval=approval) if approval.verdict == "deny":
-                self._note(self._ink.warn("refused"), approval.reason)
+            case ApprovalResolved(call_id=call_id, approval=approval) if approval.verdict == "deny":
+                self._refused[call_id] = approval.reason
             case HistoryCompacted(text=text):
                 self._note("info", text)
             case Notice(text=text, level=level):
                 self._note(self._ink.warn(level) if level != "info" else level, text)
-            case TurnFinished(stop="done") if not self._streams:
+            case TurnFinished(stop="done") if self._last.strip() and not self._streams:
                 self._out.write(visible(self._last).strip("\n") + "\n")
             case TurnFinished(stop="done"):
                 pass
@@ -110,7 +116,9 @@ class TextPrinter:
 
     def _finish(self, result: ToolResult, seconds: float) -> None:
         mark = self._ink.error("✗") if result.is_error else self._ink.good("✓")
-        if isinstance(result.display, Diff):
+        if (reason := self._refused.pop(result.call_id, None)) is not None:
+            shown = [f"refused: {reason}" if reason else "refused"]
+        elif isinstance(result.display, Diff):
             shown = result.display.unified.splitlines()[2:]
         elif self._err.isatty() and not result.is_error:
             shown = []  # it streamed, or the answer will tell
@@ -119,7 +127,7 @@ class TextPrinter:
         for line in shown[:RESULT_LINES]:
             self._say(self._ink.dim(f"    {visible(line)}"))
         if len(shown) > RESULT_LINES:
-            self._say(self._ink.dim(f"    … {counted(len(shown) - RESULT_LINES, 'more line')}"))
+            self._say(self._ink.dim(f"    … {count(len(shown) - RESULT_LINES, 'more line')}"))
         self._say(f"  {mark} {self._ink.dim(f'{seconds:.1f} s')}")
 
     def _note(self, head: str, *rest: str) -> None:
@@ -135,32 +143,6 @@ class TextPrinter:
             self._out.write("\n")
             self._out.flush()
             self._is_mid_line = False
-
-
-def summary(call: ToolCall) -> str:
-    """The arguments of a call in one line of at most 100 characters."""
-    try:
-        given = msgspec.json.decode(call.arguments or "{}", type=dict[str, object])
-        text = "  ".join(_argument(name, value) for name, value in given.items())
-    except msgspec.DecodeError:
-        text = call.arguments
-    line = " ".join(text.split())
-    return line if len(line) <= 100 else line[:99] + "…"
-
-
-def _argument(name: str, value: object) -> str:
-    match value:
-        case bool():
-            return name if value else ""
-        case list() | dict():
-            return f"{name}: {len(value)}"  # pyright: ignore[reportUnknownArgumentType]
-        case _:
-            return str(value)
-
-
-def counted(number: int, what: str) -> str:
-    """`1 line`, `2 lines`."""
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def ending(event: TurnFinished) -> str:

@@ -5,6 +5,7 @@ from typing import Annotated, Never
 import typer
 
 from hermes_tui.cli import declared
+from hermes_tui.cli.completion import reasoning_levels
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -18,7 +19,7 @@ def run(
     continue_: declared.Continue = False,
     resume: declared.Resume = "",
     max_steps: Annotated[
-        int | None, typer.Option(min=1, help="Model calls at most; 90 when not given.")
+        int | None, typer.Option(min=1, max=10_000, help="Model calls at most; 90 when not given.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print events, one a line.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only the final answer.")] = False,
@@ -28,8 +29,10 @@ def run(
     learn: Annotated[
         bool, typer.Option("--learn", help="Look back for lasting facts now, not on the screen.")
     ] = False,
-    reasoning: Annotated[str, typer.Option(help="Think off, low or high.")] = "",
-    record: Annotated[str, typer.Option(help="Record the model's replies to this file.")] = "",
+    reasoning: Annotated[
+        str, typer.Option(help="Think off, low or high.", autocompletion=reasoning_levels)
+    ] = "",
+    record: Annotated[str, typer.Option(help="Add the model's replies to this file.")] = "",
 ) -> Never:
     """Answer one prompt and exit. The answer goes to stdout, everything else to stderr."""
     import anyio

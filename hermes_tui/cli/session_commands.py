@@ -9,9 +9,9 @@ from typing import Concatenate, ParamSpec
 import anyio
 
 from hermes_tui.cli.printing import print_json, print_line, say
-from hermes_tui.cli.render import summary
 from hermes_tui.config.paths import find_paths, shown
 from hermes_tui.core.messages import Message
+from hermes_tui.safety.call_text import call_text
 from hermes_tui.store.sessions import SessionRecord
 from hermes_tui.store.store import Store
 
@@ -35,7 +35,8 @@ def run(
 
 
 async def list_sessions(store: Store, text: str, limit: int, as_json: bool) -> None:
-    found = await store.sessions.newest(limit=limit, text=text)
+    found = await store.sessions.newest(limit=limit + 1, text=text)
+    has_more, found = len(found) > limit, found[:limit]
     if as_json:
         print_json(found)
         return
@@ -43,6 +44,8 @@ async def list_sessions(store: Store, text: str, limit: int, as_json: bool) -> N
         say("No sessions yet." if not text else f"No session has {text!r} in title or folder.")
     for record in found:
         print_line(_row(record))
+    if has_more:
+        say(f"There are more: pass --limit, such as --limit {limit * 5}.")
 
 
 async def show(store: Store, session: str, as_json: bool) -> None:
@@ -93,7 +96,7 @@ def _told(message: Message) -> Iterable[str]:
     if message.text.strip():
         yield from (f"{message.role}: {message.text.strip()}").splitlines()
     for call in message.tool_calls:
-        yield f"● {call.name}  {summary(call)}"
+        yield f"● {call.name}  {call_text(call)}"
     for result in message.tool_results:
         mark = "✗" if result.is_error else "✓"
         yield from (f"  {mark} {line}" for line in result.content.splitlines()[:20])

@@ -1,10 +1,15 @@
 """`hermes sessions search`: what was found, for people and for scripts."""
 
+import os
 import sys
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
 from hermes_tui.cli.printing import count, print_json, print_line, say
+from hermes_tui.config.load import load_config
+from hermes_tui.config.paths import current_folder, find_paths
+from hermes_tui.config.secrets import load_secrets
 from hermes_tui.core.errors import ConfigError
 from hermes_tui.core.messages import Role
 from hermes_tui.store.dates import parse_period
@@ -25,15 +30,17 @@ async def search(
     session: str,
 ) -> None:
     first, last = _period(since, "--since"), _period(until, "--until")
-    found = await store.search.find(
-        query,
-        limit=limit,
-        role=role,
-        after=first[0] if first else None,
-        before=last[1] if last else None,
-        session=(await store.sessions.get(session)).id if session else None,
-        cwd=_folder(project) or None,
-    )
+    async with AsyncExitStack() as closing:
+        _search_by_meaning(store, closing)
+        found = await store.search.find(
+            query,
+            limit=limit,
+            role=role,
+            after=first[0] if first else None,
+            before=last[1] if last else None,
+            session=(await store.sessions.get(session)).id if session else None,
+            cwd=_folder(project) or None,
+        )
     if as_json:
         print_json(found.hits or (found.sessions if found.found_as_asked else ()))
     else:
@@ -43,6 +50,21 @@ async def search(
     say(f"{found.report}.")
     if not found.hits and not found.found_as_asked:
         raise SystemExit(1)
+
+
+def _search_by_meaning(store: Store, closing: AsyncExitStack) -> None:
+    """As configured; a configuration that is wrong leaves the words."""
+    paths = find_paths(os.environ)
+    try:
+        config = load_config(paths, environ=os.environ, cwd=current_folder())
+        if config.memory.embeddings is None:
+            return
+        from hermes_tui.runtime.meaning import search_by_meaning
+
+        secrets = load_secrets(paths, os.environ, config)
+        search_by_meaning(store, config=config, secrets=secrets, closing=closing)
+    except ConfigError as error:
+        say(f"Only words are compared: {error}")
 
 
 def _period(text: str, option: str) -> tuple[datetime, datetime] | None:
@@ -71,7 +93,7 @@ def _show(found: SearchResults) -> None:
             f"  ({count(session.message_count, 'message')})"
         )
         if session.about and not session.hits:
-            print_line(f"    {session.about}")
+            print_line(f"    {'by meaning: ' if session.by_meaning else ''}{session.about}")
         shown = {hit.message_id for hit in session.hits}
         for hit in session.hits:
             _show_hit(hit, shown)

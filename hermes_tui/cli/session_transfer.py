@@ -12,10 +12,10 @@ import msgspec
 from msgspec import Struct
 
 from hermes_tui.cli.printing import count, print_json, say
-from hermes_tui.cli.render import summary
 from hermes_tui.config.files import replace_file
 from hermes_tui.core.errors import ConfigError, HermesError
 from hermes_tui.core.messages import Message, Part, Role, Text
+from hermes_tui.safety.call_text import call_text
 from hermes_tui.safety.terminal_text import visible
 from hermes_tui.store.import_forms import FormError, NotKept, Said, read_entry
 from hermes_tui.store.importing import Importer
@@ -231,7 +231,7 @@ def _markdown(record: SessionRecord, messages: Iterable[Message]) -> str:
     for message in messages:
         if message.text.strip():
             parts.append(f"## {message.role}\n\n{message.text.strip()}")
-        parts += [f"`{call.name}` {summary(call)}" for call in message.tool_calls]
+        parts += [f"`{call.name}` {call_text(call)}" for call in message.tool_calls]
         parts += [_fenced(result.content) for result in message.tool_results]
     return "\n\n".join(parts) + "\n"
 

@@ -22,7 +22,7 @@ from hermes_tui.models.target import Target
 from hermes_tui.runtime.models import provider_settings
 
 MAX_KEY_CHARS = 16 * 1024
-OTHER = "other"
+OTHER = "custom"
 """The choice of a server nobody knows by name."""
 
 
@@ -148,11 +148,12 @@ def _choose(choices: Sequence[Choice], *, is_free: bool = False) -> Choice:
         if answer.isdecimal() and 1 <= int(answer) <= len(choices):
             return choices[int(answer) - 1]
         for choice in choices:
-            if choice.name == answer:
+            if choice.name.lower() == answer.lower():
                 return choice
         if is_free and not answer.isdecimal():
             return Choice(answer, answer)
-        say(f"Give a number from 1 to {len(choices)}.")
+        names = "" if is_free else f", or a name: {', '.join(choice.name for choice in choices)}"
+        say(f"Give a number from 1 to {len(choices)}{names}.")
 
 
 def _ask_key(plan: Plan, secrets: Mapping[str, str]) -> str:

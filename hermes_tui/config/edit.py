@@ -112,12 +112,15 @@ def unset_value(paths: Paths, key: Key) -> None:
     """
 
     def change(root: CommentedMap) -> None:
-        place: Any = root
+        places: list[Any] = [root]
         for name in key[:-1]:
-            place = _inside(place, name)
-        if _inside(place, key[-1]) is None:
+            places.append(_inside(places[-1], name))
+        if _inside(places[-1], key[-1]) is None:
             raise NotFoundError(f"{dotted(key)!r} is not set in {shown(paths.config_file)}.")
-        del place[key[-1]]
+        for place, name in zip(reversed(places), reversed(key), strict=True):
+            del place[name]
+            if place:
+                break  # a section with nothing left in it goes too
 
     _rewrite(paths, change)
 

@@ -77,6 +77,18 @@ def describe(type_: object) -> str:
     raise TypeError(f"{type_!r} has no words yet")
 
 
+def choices_of(type_: object) -> list[str]:
+    """The words that may stand there; none where it is no choice between a few."""
+    origin, arguments = get_origin(type_), get_args(type_)
+    if type_ is bool:
+        return ["true", "false"]
+    if origin is Literal:
+        return list(arguments)
+    if origin in {Union, UnionType}:
+        return [word for one in arguments for word in choices_of(one)]
+    return []
+
+
 def dotted(key: Key) -> str:
     """`key` as people write it: `models.retries`, `tui.keys."prompt.send"`."""
     return ".".join(f'"{name}"' if "." in name or not name else name for name in key)

@@ -101,6 +101,18 @@ def project_problems(paths: Paths, file: Path) -> list[Problem]:
     return [*checked.problems, *(problem for problem in refused if problem)]
 
 
+def home_with(paths: Paths, key: Key, value: object) -> Config:
+    """The person's own settings with one changed; what is wrong in the file is left out.
+
+    Raises:
+        ConfigError: the file is not readable as YAML.
+    """
+    layers = _Layers()
+    settings = read_settings(paths.config_file, "home").settings
+    layers.add([*settings, Setting(key, value, DEFAULT)])
+    return layers.loaded().config
+
+
 def value_at(config: Config, key: Key) -> object:
     """The value of the setting or section at `key`, which may be a default.
 

@@ -159,6 +159,19 @@ def current_folder() -> Path | None:
         return None
 
 
+def working_folder() -> Path:
+    """Where we are.
+
+    Raises:
+        ConfigError: that folder was deleted.
+    """
+    if (folder := current_folder()) is None:
+        raise ConfigError(
+            "The current folder is gone.", hint="Change to another one, or pass --cwd."
+        )
+    return folder
+
+
 def shown(path: Path) -> str:
     """`path` as people write it, with `~` for their home folder."""
     home = os.environ.get("HOME", "")

@@ -108,6 +108,10 @@ class MemoryConfig(Section, frozen=True):
     """Who looks back and writes notes on ended sessions; the one that answers when not set."""
     notes: Literal["abstractive", "extractive"] = "abstractive"
     """Who writes the note on a session: the model, or a rule that costs nothing."""
+    embeddings: Name | None = None
+    """The model whose vectors let a search find other words for the same thing, e.g.
+    `ollama/nomic-embed-text`; notes, remembered items and searches are sent to it. Words only
+    when not set."""
     conversation_retention: Annotated[int, Meta(ge=0)] = 180
     """Days after its last use until a session is archived, its note kept; 0 for never."""
     user: ShortName = "me"

@@ -52,6 +52,8 @@ async def run_loop(
         await emit(MessageAdded(reply.message))
         await account(reply.usage)
         calls = reply.message.tool_calls
+        if not calls and not reply.message.text.strip():
+            await emit(Notice("The model's answer is empty.", "warning"))
         if not calls:
             return "done"
         results = await _run_calls(calls, tools, emit)

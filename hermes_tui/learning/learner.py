@@ -153,6 +153,23 @@ class Learner:
             await self.note(session_id)
         return len(pending)
 
+    async def embed_pending(self) -> int:
+        """Make the vectors that searching by meaning lacks; returns of how many texts.
+
+        A model that does not answer is asked again the next time.
+
+        Raises:
+            StoreError: the store cannot be read or written.
+        """
+        meaning = self._store.search.meaning
+        if meaning is None:
+            return 0
+        try:
+            return await meaning.catch_up()
+        except (ConfigError, ModelError) as error:
+            LOG.warning("Vectors for searching by meaning are missing: %s", error)
+            return 0
+
     async def archive(self, retention_days: int) -> int:
         """Put away sessions not used for so many days that have a note; 0 days for never.
 

@@ -188,7 +188,7 @@ class DirectModel:
             reason = f"no connection within {self._timeouts.connect:g} seconds"
             raise errors.unreachable(target, reason) from None
         except (httpx.ConnectError, httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
-            raise errors.unreachable(target, _reason(error)) from None
+            raise errors.unreachable(target, failure_reason(error)) from None
         except httpx.HTTPError:
             raise errors.cut_off(target) from None
         if not response.is_success:
@@ -289,22 +289,9 @@ class DirectModel:
         return headers | self._target.headers
 
     def _opened(self) -> "httpx.AsyncClient":
-        if self._client is not None:
-            return self._client
-        load_httpx()
-        import httpx
-
-        client = httpx.AsyncClient(
-            timeout=httpx.Timeout(None, connect=self._timeouts.connect),
-            # Reading the certificate bundle takes longer than a plain call; a base
-            # without TLS needs none.
-            verify=not self._target.base_url.startswith("http://"),
-            # A proxy from the environment would be asked for this machine's own servers.
-            trust_env=not self._target.is_loopback,
-            headers={"user-agent": "hermes-tui"},
-        )
-        self._client = client
-        return client
+        if self._client is None:
+            self._client = open_client(self._target, connect_seconds=self._timeouts.connect)
+        return self._client
 
 
 class _RefusedBody(Exception):  # noqa: N818  carries an error, is none
@@ -314,6 +301,22 @@ class _RefusedBody(Exception):  # noqa: N818  carries an error, is none
         super().__init__(str(error))
         self.error = error
         self.body = body
+
+
+def open_client(target: Target, *, connect_seconds: float) -> "httpx.AsyncClient":
+    """Connections to where `target` is served; all but connecting waits as long as it takes."""
+    load_httpx()
+    import httpx
+
+    return httpx.AsyncClient(
+        timeout=httpx.Timeout(None, connect=connect_seconds),
+        # Reading the certificate bundle takes longer than a plain call; a base
+        # without TLS needs none.
+        verify=not target.base_url.startswith("http://"),
+        # A proxy from the environment would be asked for this machine's own servers.
+        trust_env=not target.is_loopback,
+        headers={"user-agent": "hermes-tui"},
+    )
 
 
 def load_httpx() -> Any:
@@ -374,7 +377,7 @@ def _status_in(error: Any) -> int | None:
     return code if isinstance(code, int) and 400 <= code < 600 else None
 
 
-def _reason(error: Exception) -> str:
+def failure_reason(error: Exception) -> str:
     """Why a connection failed, in words without an errno."""
     text = str(error.__cause__ or error) or type(error).__name__
     return re.sub(r"^\[[^\]]*\]\s*", "", text).rstrip(".").lower()

@@ -219,7 +219,9 @@ def _quote(target: Target, body: str) -> str:
     if target.api_key:
         text = text.replace(target.api_key, "…")
     text = _KEY_LIKE.sub("…", _UNPRINTABLE.sub(" ", text))
-    text = re.sub(r"\s+", " ", text).strip().rstrip(".")
+    text = re.sub(r"\s+", " ", text).strip()
+    # The sentence around it ends with a full stop; an ellipsis stays to show what is missing.
+    text = text.removesuffix("...") + "…" if text.endswith("...") else text.rstrip(".")
     if len(text) > MAX_QUOTE_CHARS:
         text = text[: MAX_QUOTE_CHARS - 1] + "…"
     return f": {text}" if text else ""

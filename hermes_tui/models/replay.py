@@ -57,14 +57,20 @@ class RecordingModel(WrappedModel):
         super().__init__(inner)
         self._path = path
         self._secrets = sorted(set(secrets), key=len, reverse=True)
+        self._has_begun = False
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelItem, None]:
         """Yield what the inner model yields; a finished call is on disk before its reply.
 
         Raises:
-            ConfigError: the cassette cannot be written.
+            ConfigError: the cassette cannot be written, or the file is something else.
             ModelError: the inner model failed; such a call is not recorded.
         """
+        if not self._has_begun:
+            self._has_begun = True
+            if before := await anyio.to_thread.run_sync(self._recorded_before):
+                calls = f"{before:,} model call{'' if before == 1 else 's'}"
+                yield Notice(f"{self._path} holds {calls} already; new ones are added to them.")
         items: list[Delta] = []
         async with aclosing(self._inner.stream(request)) as stream:
             async for item in stream:
@@ -74,6 +80,12 @@ class RecordingModel(WrappedModel):
                 else:
                     items.append(item)
                 yield item
+
+    def _recorded_before(self) -> int:
+        """How many calls the file holds; raises what `read_cassette` raises."""
+        if not self._path.exists() or self._path.stat().st_size == 0:
+            return 0
+        return len(read_cassette(self._path)[1])
 
     def _storable(self, items: Sequence[Delta]) -> tuple[Delta, ...]:
         """The items; joined where a secret is spread over several, so that it can be seen."""

@@ -177,7 +177,7 @@ def _provider(
     from difflib import get_close_matches  # only to explain a mistake
 
     known_names = [*BY_NAME, *providers, *others]
-    nearest = get_close_matches(name, known_names, n=1)
+    nearest = get_close_matches(name, known_names, n=1, cutoff=0.7)
     raise ConfigError(
         f"There is no model provider {name!r}.",
         hint=f"Did you mean {nearest[0]!r}?" if nearest else _HOW,

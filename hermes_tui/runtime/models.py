@@ -97,7 +97,8 @@ def model_choices(secrets: Mapping[str, str], config: Config) -> list[ModelChoic
         own = settings.get(provider.name)
         has_key = bool(own and own.api_key) or any(secrets.get(k) for k in provider.key_variables)
         is_ready = has_key or not provider.key_variables
-        missing = "" if is_ready else f"; needs {provider.key_variables[0]}"
+        lack = "to run here" if provider.is_local else next(iter(provider.key_variables), "")
+        missing = "" if is_ready else f"; needs {lack}"
         choices.extend(
             ModelChoice(
                 f"{provider.name}/{suggestion.model}", f"{suggestion.use}{missing}", is_ready

@@ -1,27 +1,50 @@
 """Settings that name something which has to be there: a provider, an environment, a folder."""
 
 import os
-from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
+from hermes_tui.config.check import Origin
 from hermes_tui.config.keys import Key, dotted
-from hermes_tui.config.load import Loaded
+from hermes_tui.config.load import load_layers
+from hermes_tui.config.paths import Paths
 from hermes_tui.config.schema import Config
 from hermes_tui.core.errors import ConfigError, ModelAuthError
 from hermes_tui.runtime.environments import environment_choices, environment_kinds
 from hermes_tui.runtime.models import provider_settings
 
+if TYPE_CHECKING:
+    from hermes_tui.runtime.runtime import Overrides
 
-def check_named(loaded: Loaded, keys: Iterable[Key]) -> None:
-    """Refuse what somebody set under `keys` and is not there.
+MODEL: Key = ("model",)
+BACKEND: Key = ("terminal", "backend")
+FOLDER: Key = ("terminal", "cwd")
+
+
+def load_checked(paths: Paths, *, cwd: Path, given: "Overrides") -> Config:
+    """The settings in force in `cwd`; what the command line gave goes before them.
 
     Raises:
-        ConfigError: names the file, its line and the key.
+        ConfigError: a file or variable is wrong, or names what is not there; names it,
+            its line and key.
     """
-    for key in keys:
-        origin = loaded.origin(key)
-        if origin.layer != "default" and (error := problem_with(key, loaded.config)):
-            raise ConfigError(f"{origin}: {error.message}", hint=error.hint)
+    loaded = load_layers(paths, environ=os.environ, cwd=cwd)
+    config = loaded.config
+    if given.cwd:
+        config = replace(config, terminal=replace(config.terminal, cwd=None))
+    due = ((MODEL, given.model), (BACKEND, given.environment), (FOLDER, given.environment))
+    for key, overruled_by in due:
+        is_set = key in loaded.origins and overruled_by is None
+        if is_set and (error := problem_with(key, config)):
+            raise located(error, loaded.origin(key))
+    return config
+
+
+def located(error: ConfigError, origin: Origin) -> ConfigError:
+    """`error` with the place of the setting that is wrong."""
+    return ConfigError(f"{origin}: {error.message}", hint=error.hint)
 
 
 def problem_with(key: Key, config: Config) -> ConfigError | None:

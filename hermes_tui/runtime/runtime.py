@@ -16,13 +16,11 @@ from hermes_tui.agent.context import Context
 from hermes_tui.agent.personalities import Personality, find_personality, personalities
 from hermes_tui.agent.session import Session
 from hermes_tui.agent.summaries import extracted, summarised
-from hermes_tui.config.load import load_config
 from hermes_tui.config.logs import log_to
-from hermes_tui.config.paths import Paths, find_paths
+from hermes_tui.config.paths import Paths, find_paths, working_folder
 from hermes_tui.config.schema import Config
 from hermes_tui.config.secrets import Secrets, load_secrets
 from hermes_tui.core.environment import Environment
-from hermes_tui.core.errors import ConfigError
 from hermes_tui.core.events import Notice
 from hermes_tui.core.history import NOT_COMPACTED, Compaction, closing_messages
 from hermes_tui.core.messages import Message
@@ -33,6 +31,7 @@ from hermes_tui.memory.preferences import Preferences
 from hermes_tui.models.reasoning import Level
 from hermes_tui.models.wrapped import close_model
 from hermes_tui.runtime.claims import Claims
+from hermes_tui.runtime.meaning import search_by_meaning
 from hermes_tui.runtime.models import (
     ModelChoice,
     build_model,
@@ -40,6 +39,7 @@ from hermes_tui.runtime.models import (
     served_here,
     warm_up,
 )
+from hermes_tui.runtime.named_settings import load_checked
 from hermes_tui.runtime.places import EnvironmentChoice, Places
 from hermes_tui.runtime.prompts import Prompts, room
 from hermes_tui.runtime.toolbox import toolbox
@@ -240,13 +240,14 @@ class Runtime:
         return await self.learner.review(session.id) if self.config.memory.learn else None
 
     async def look_after(self, *, but: str = "") -> "list[Learnt]":
-        """What idle time is for: review one-shots, note ended sessions, put old ones away.
+        """What idle time is for: review one-shots, note and embed sessions, put old ones away.
 
         Raises:
             HermesError: memory or the store cannot be read or written.
         """
         learnt = await self.learner.catch_up(but=but) if self.config.memory.learn else []
         await self.learner.note_ended()
+        await self.learner.embed_pending()
         await self.learner.archive(self.config.memory.conversation_retention)
         return learnt
 
@@ -314,7 +315,8 @@ class Runtime:
         return await self.store.sessions.newest(limit=limit, text=text)
 
     async def search(self, query: str, *, limit: int = 20) -> SearchResults:
-        return await self.store.search.find(query, limit=limit)
+        """As one types, so nothing is sent anywhere: by words only."""
+        return await self.store.search.find(query, limit=limit, by_meaning=False)
 
     async def rename_session(self, session_id: str, title: str) -> None:
         await self.store.sessions.rename(session_id, title)
@@ -455,9 +457,9 @@ async def open_runtime(
         EnvironmentUnavailableError: the environment cannot serve.
     """
     overrides = overrides or Overrides()
-    cwd = overrides.cwd or _current_folder()
+    cwd = overrides.cwd or working_folder()
     paths = find_paths(os.environ)
-    config = load_config(paths, environ=os.environ, cwd=cwd)
+    config = load_checked(paths, cwd=cwd, given=overrides)
     paths.create()
     secrets = load_secrets(paths, os.environ, config)
     log_to(paths.logs_dir, level=config.logging.level, redact=secrets.redact)
@@ -469,6 +471,7 @@ async def open_runtime(
         claims = Claims(paths.run_dir / "sessions.lock")
         stack.callback(claims.close)
         store = await stack.enter_async_context(Store.open(paths.database))
+        search_by_meaning(store, config=config, secrets=secrets, closing=stack)
         yield Runtime(
             paths=paths,
             folder=cwd,
@@ -490,12 +493,3 @@ async def open_runtime(
             overrides=overrides,
             closing=stack,
         )
-
-
-def _current_folder() -> Path:
-    try:
-        return Path.cwd()
-    except FileNotFoundError as error:
-        raise ConfigError(
-            "The current folder is gone.", hint="Change to another one, or pass --cwd."
-        ) from error

@@ -120,7 +120,7 @@ def _transaction(connection: sqlite3.Connection, path: Path, begin: str, work: W
                 connection.execute("ROLLBACK")
             raise
     except sqlite3.Error as error:
-        raise _explained(error, path) from error
+        raise explained(error, path) from error
     return result
 
 
@@ -209,7 +209,7 @@ def _connect(path: Path) -> sqlite3.Connection:
         try:
             # Before anything is written, so that no reader of a wider mode ever sees a byte.
             _restrict(path)
-            _check_ours(connection, path)
+            check_ours(connection, path)
             _set_up(connection)
             # Heeded in a new file only; rows of half a kilobyte waste less of larger pages.
             connection.execute("PRAGMA page_size = 8192")
@@ -219,7 +219,7 @@ def _connect(path: Path) -> sqlite3.Connection:
             connection.close()
             raise
     except sqlite3.Error as error:
-        raise _explained(error, path) from error
+        raise explained(error, path) from error
     return connection
 
 
@@ -229,7 +229,7 @@ def _connect_reader(path: Path) -> sqlite3.Connection:
         _set_up(connection)
         connection.execute("PRAGMA query_only = ON")
     except sqlite3.Error as error:
-        raise _explained(error, path) from error
+        raise explained(error, path) from error
     return connection
 
 
@@ -247,7 +247,12 @@ def _restrict(path: Path) -> None:
                 os.chmod(name, 0o600)  # noqa: PTH101  by path, like everything done to this file
 
 
-def _check_ours(connection: sqlite3.Connection, path: Path) -> None:
+def check_ours(connection: sqlite3.Connection, path: Path) -> None:
+    """Refuse another program's database.
+
+    Raises:
+        StoreError: it is one.
+    """
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     if application == APPLICATION_ID:
         return
@@ -305,7 +310,7 @@ _EXPLANATIONS = {
 }
 
 
-def _explained(error: sqlite3.Error, path: Path) -> Exception:
+def explained(error: sqlite3.Error, path: Path) -> Exception:
     """A `StoreError` for what circumstances cause; a programming error stays as it is."""
     # Errors raised by the sqlite3 module rather than by SQLite carry no code.
     code = getattr(error, "sqlite_errorcode", None)

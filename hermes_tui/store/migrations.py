@@ -159,11 +159,54 @@ def _memory(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_first, _memory)
+def _embeddings(connection: sqlite3.Connection) -> None:
+    for statement in (
+        # What texts mean; of one model each. A text that changes gets a new id, so a vector
+        # never outlives what it stands for.
+        """
+        CREATE TABLE embeddings (
+            id     INTEGER PRIMARY KEY,
+            kind   TEXT NOT NULL CHECK (kind IN ('summary', 'memory')),
+            ref    INTEGER NOT NULL,        -- id in summaries or memory_items
+            model  TEXT NOT NULL,           -- 'provider/model'
+            dims   INTEGER NOT NULL,        -- 0: the model cannot read this text
+            vector BLOB NOT NULL,           -- half floats, little-endian, of length 1
+            UNIQUE (kind, ref)
+        )
+        """,
+        """
+        CREATE TRIGGER embeddings_by_summary AFTER DELETE ON summaries BEGIN
+            DELETE FROM embeddings WHERE kind = 'summary' AND ref = old.id;
+        END
+        """,
+        """
+        CREATE TRIGGER embeddings_by_memory AFTER DELETE ON memory_items BEGIN
+            DELETE FROM embeddings WHERE kind = 'memory' AND ref = old.id;
+        END
+        """,
+    ):
+        connection.execute(statement)
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_first, _memory, _embeddings)
 
 
 def migrate(connection: sqlite3.Connection, path: Path) -> None:
     """Bring the schema up to date, within the caller's transaction.
+
+    Raises:
+        StoreError: the file is of a newer Hermes than this one.
+    """
+    version = known_version(connection, path)
+    for migration in MIGRATIONS[version:]:
+        migration(connection)
+    if version < len(MIGRATIONS):
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+
+
+def known_version(connection: sqlite3.Connection, path: Path) -> int:
+    """How many of the steps have been applied.
 
     Raises:
         StoreError: the file is of a newer Hermes than this one.
@@ -175,8 +218,4 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
             f"this one knows {len(MIGRATIONS)}).",
             hint="Upgrade Hermes, or set HERMES_HOME to another folder.",
         )
-    for migration in MIGRATIONS[version:]:
-        migration(connection)
-    if version < len(MIGRATIONS):
-        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+    return version

@@ -101,9 +101,11 @@ class Hits:
         self._hits[message] = hit
         return hit
 
-    def session(self, key: int, messages: Iterable[int]) -> FoundSession:
+    def session(
+        self, key: int, messages: Iterable[int], *, by_meaning: bool = False
+    ) -> FoundSession:
         found = _found_session(self._connection, key)
-        return structs.replace(found, hits=tuple(map(self.hit, messages)))
+        return structs.replace(found, hits=tuple(map(self.hit, messages)), by_meaning=by_meaning)
 
     def _neighbour(self, session: int, message: int, statement: str) -> Neighbour | None:
         row: tuple[int, Role, str] | None = self._connection.execute(

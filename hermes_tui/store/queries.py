@@ -26,6 +26,8 @@ class Query(Struct, frozen=True, kw_only=True):
     """A query taken apart."""
 
     terms: Terms
+    text: str = ""
+    """What the terms were taken from: the words as typed, without dates and filters."""
     role: Role | None = None
     project: str = ""
     session: str = ""
@@ -61,6 +63,7 @@ def read_query(
         terms, others = Terms((), (*terms.dropped, *(term.text for term in terms.kept))), []
     return Query(
         terms=terms.joined(others) if others else terms,
+        text=" ".join(dated.rest.split()),
         role=narrowed.role,
         project=narrowed.project,
         session=narrowed.session,

@@ -1,7 +1,8 @@
 """Which of the matching messages come first.
 
 Rankings by the message itself, by the message with its neighbours, and by the summary of its
-session are joined by reciprocal rank (Cormack, Clarke and Büttcher, 2009).
+session are joined by reciprocal rank (Cormack, Clarke and Büttcher, 2009). So is the ranking of
+sessions by meaning, where there is one.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,6 +16,9 @@ RANK_OFFSET = 60
 CANDIDATES = 200
 """How many messages are compared with their neighbours."""
 SUMMARY_WEIGHT = 0.5
+MEANING_WEIGHT = 0.5
+BY_MEANING = 3
+"""How many sessions meaning alone can add to those that words find."""
 
 Neighbours = Mapping[int, Sequence[int]]
 """The messages of the same session next to a message."""
@@ -45,10 +49,16 @@ def fused(
     return sorted(messages, key=lambda message: (-total[message], -own[message], -message))
 
 
-def session_order(lookup: Lookup, ordered: Sequence[int], summaries: Lookup) -> list[int]:
+def session_order(
+    lookup: Lookup,
+    ordered: Sequence[int],
+    summaries: Lookup,
+    near: Mapping[int, float] | None = None,
+) -> list[int]:
     """Keys of the sessions that match, the best first.
 
-    By how many of the terms a session has anywhere, by its best message, and by its summary.
+    By how many of the terms a session has anywhere, by its best message, by its summary, and
+    by how `near` it comes to what is meant.
     """
     best: dict[int, dict[int, float]] = {}
     for match in lookup.matches.values():
@@ -59,10 +69,28 @@ def session_order(lookup: Lookup, ordered: Sequence[int], summaries: Lookup) -> 
         first.setdefault(lookup.matches[message].session, -float(place) + len(ordered) + 1)
     summed = {match.session: match.score for match in summaries.matches.values()}
     total: dict[int, float] = {}
-    for scores, weight in ((coverage, 1.0), (first, 1.0), (summed, SUMMARY_WEIGHT)):
+    for scores, weight in (
+        (coverage, 1.0),
+        (first, 1.0),
+        (summed, SUMMARY_WEIGHT),
+        (near or {}, MEANING_WEIGHT),
+    ):
         for session, points in _points(scores).items():
             total[session] = total.get(session, 0.0) + weight * points
     return sorted(total, key=lambda session: (-total[session], -session))
+
+
+def shown_sessions(
+    plain: Sequence[int], joined: Sequence[int], near: Mapping[int, float], *, limit: int
+) -> list[int]:
+    """The first of the sessions words find, and a few that only meaning does, as `joined`.
+
+    Meaning changes the order, but never drops what words find.
+    """
+    shown = set(plain[:limit])
+    added = [key for key in near if key not in shown]
+    shown.update(added[:BY_MEANING])
+    return [key for key in joined if key in shown]
 
 
 def _joint_score(matches: Mapping[int, Match], message: int, around: Neighbours) -> float:

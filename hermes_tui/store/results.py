@@ -50,6 +50,8 @@ class FoundSession(Struct, frozen=True):
     """Its summary, or its first prompts where there is none: up to 240 characters on one line."""
     hits: tuple[Hit, ...] = ()
     """Up to three, the best first; none when its summary matches or nothing was looked for."""
+    by_meaning: bool = False
+    """None of the words are in it; its summary says the like in others."""
 
 
 class SearchResults(Struct, frozen=True, kw_only=True):
@@ -86,6 +88,8 @@ class SearchResults(Struct, frozen=True, kw_only=True):
     def report(self) -> str:
         """What was searched for and where: "2 of 312 sessions; terms used: port; …"."""
         parts = [f"{self.sessions_found:,} of {_sessions(self.sessions_searched)}"]
+        if by_meaning := sum(session.by_meaning for session in self.sessions):
+            parts.append(f"{by_meaning} by meaning")
         if self.terms:
             parts.append(f"terms used: {', '.join(self.terms)}")
         if self.dropped:

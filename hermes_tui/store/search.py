@@ -2,8 +2,9 @@
 
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
+from typing import TYPE_CHECKING
 
 from msgspec import Struct, structs
 
@@ -30,9 +31,18 @@ from hermes_tui.store.passages import (
 )
 from hermes_tui.store.places import Places
 from hermes_tui.store.queries import Query, earliest, latest, read_query
-from hermes_tui.store.ranking import candidates, fused, session_order
+from hermes_tui.store.ranking import (
+    BY_MEANING,
+    candidates,
+    fused,
+    session_order,
+    shown_sessions,
+)
 from hermes_tui.store.results import Passage, SearchResults
 from hermes_tui.store.terms import Terms
+
+if TYPE_CHECKING:
+    from hermes_tui.store.meaning import Meaning, Meant
 
 CATCH_UP_MESSAGES = 5000
 """How many messages an index that fell behind takes up in one transaction, about 0.3 s."""
@@ -40,6 +50,7 @@ DEADLINE_SECONDS = 0.15
 """When matches are no longer rated but taken as they come, the newest first."""
 HITS_PER_SESSION = 3
 NEAREST_SESSIONS = 5
+NOTHING_NEAR: Mapping[int, float] = {}
 _EVERYTHING = Query(terms=Terms((), ()), asks_for_all=True)
 
 
@@ -66,6 +77,8 @@ class Search:
         self._now = now
         self._zone = zone
         self._deadline_seconds = deadline_seconds
+        self.meaning: Meaning | None = None
+        """What finds sessions that say it in other words; None: words only."""
 
     async def find(
         self,
@@ -79,6 +92,7 @@ class Search:
         session: str | None = None,
         cwd: str | None = None,
         but: str = "",
+        by_meaning: bool = True,
     ) -> SearchResults:
         """Messages with any word of `query`, ranked among the newest matches.
 
@@ -88,11 +102,12 @@ class Search:
 
         Args:
             alt: The same in other words.
-            limit: How many hits, and how many sessions.
+            limit: How many hits, and how many sessions; meaning can add three more.
             after: Inclusive, and `before` exclusive; both timezone-aware.
             session: A full id.
             cwd: A folder, with everything in it, or the name of one.
             but: The full id of a session to leave out.
+            by_meaning: Whether to look for other words too, where `meaning` is there for it.
 
         Raises:
             StoreError: the file cannot be read or is damaged.
@@ -112,6 +127,9 @@ class Search:
             project=storable_text(cwd if cwd is not None else read.project) or None,
         )
         asked = _Asked(query=read, places=places, limit=limit)
+        if by_meaning and self.meaning is not None and asked.can_be_meant:
+            meant = await self.meaning.of("\n".join((read.text, *map(storable_text, alt))))
+            asked = structs.replace(asked, meant=meant)
         for _ in range(2):
             await self._catch_up()
             try:
@@ -167,24 +185,34 @@ class Search:
         if not terms.kept:
             note = "There is no letter or digit in what to look for."
             return structs.replace(asked.results(connection), note=note)
+        near = asked.near(connection)
         for attempt, note in (
             (terms, ""),
             (terms.loosened, ""),
             (terms.widened, "No message has these words; these have words that begin like them."),
         ):
-            if attempt and (found := self._by_words(connection, asked, attempt, note)):
-                return found
-        return self._nearest(connection, asked)
+            if attempt and (found := self._by_words(connection, asked, attempt, note, near)):
+                return asked.explained(found)
+        nearest = self._nearest(connection, asked)
+        return asked.explained(_by_meaning(connection, near, nearest) if near else nearest)
 
     def _by_words(
-        self, connection: sqlite3.Connection, asked: "_Asked", terms: Terms, note: str
+        self,
+        connection: sqlite3.Connection,
+        asked: "_Asked",
+        terms: Terms,
+        note: str,
+        near: Mapping[int, float] = NOTHING_NEAR,
     ) -> SearchResults | None:
         """What matches any of `terms`; None when nothing does."""
         messages, summaries = self._look_up(connection, asked.places, terms)
         if not messages.matches and not summaries.matches:
             return None
         ordered = _ordered(connection, messages, summaries)
-        sessions = session_order(messages, ordered, summaries)
+        plain = session_order(messages, ordered, summaries)
+        joined = session_order(messages, ordered, summaries, near) if near else plain
+        shown = shown_sessions(plain, joined, near, limit=asked.limit)
+        with_words = set(plain)
         hits = Hits(connection, Matcher(terms.kept), are_nearest=bool(note))
         by_session: dict[int, list[int]] = {}
         for message in ordered:
@@ -193,13 +221,17 @@ class Search:
             asked.results(connection),
             hits=tuple(map(hits.hit, ordered[: asked.limit])),
             sessions=tuple(
-                hits.session(key, by_session.get(key, [])[:HITS_PER_SESSION])
-                for key in sessions[: asked.limit]
+                hits.session(
+                    key,
+                    by_session.get(key, [])[:HITS_PER_SESSION],
+                    by_meaning=key not in with_words,
+                )
+                for key in shown
             ),
             total=messages.total,
             is_capped=messages.is_capped,
             is_partial=messages.is_partial or summaries.is_partial,
-            sessions_found=len(sessions),
+            sessions_found=len(with_words.union(shown)),
             terms=tuple(str(term) for term in terms.kept),
             note=note,
             found_as_asked=not note,
@@ -249,6 +281,26 @@ class _Asked(Struct, frozen=True):
     query: Query
     places: Places
     limit: int
+    meant: "Meant | None" = None
+
+    @property
+    def can_be_meant(self) -> bool:
+        """Whether there is something to compare with what summaries mean."""
+        return bool(self.query.terms.kept) and self.places.role is None
+
+    def near(self, connection: sqlite3.Connection) -> Mapping[int, float]:
+        """Keys of sessions that say it in other words, the nearest first."""
+        within = self.places.summaries(connection)
+        if self.meant is None or within is None:
+            return NOTHING_NEAR
+        return self.meant.near(connection, within)
+
+    def explained(self, found: SearchResults) -> SearchResults:
+        """`found`, with the reason why only words were compared, where there is one."""
+        if self.meant is None or not self.meant.problem:
+            return found
+        note = f"{found.note} {self.meant.problem}".lstrip()
+        return structs.replace(found, note=note)
 
     def results(self, connection: sqlite3.Connection) -> SearchResults:
         """Nothing found, so far."""
@@ -274,6 +326,27 @@ def _of_time(connection: sqlite3.Connection, asked: _Asked) -> SearchResults:
         return structs.replace(nothing, sessions=lately, note=note)
     return structs.replace(
         nothing, sessions=sessions, sessions_found=len(sessions), found_as_asked=True
+    )
+
+
+def _by_meaning(
+    connection: sqlite3.Connection, near: Mapping[int, float], nearest: SearchResults
+) -> SearchResults:
+    """What says it in other words, where nothing has the words; then words of other days."""
+    reader = Hits(connection, Matcher(()), are_nearest=True)
+    found = tuple(reader.session(key, (), by_meaning=True) for key in list(near)[:BY_MEANING])
+    note = "Nothing has these words; sessions found by meaning say the like in others."
+    if not nearest.hits:
+        return structs.replace(
+            nearest, sessions=found, sessions_found=len(found), note=note, found_as_asked=True
+        )
+    known = {session.id for session in found}
+    others = tuple(session for session in nearest.sessions if session.id not in known)
+    return structs.replace(
+        nearest,
+        sessions=(*found, *others),
+        sessions_found=len(found) + len(others),
+        note=f"{nearest.note} Sessions found by meaning say the like in other words.",
     )
 
 

@@ -1,7 +1,7 @@
 """The store: everything Hermes remembers of its sessions, in one SQLite file."""
 
 import sqlite3
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
@@ -22,6 +22,7 @@ from hermes_tui.store.summaries import Summaries
 from hermes_tui.store.usage import UsageLedger
 
 if TYPE_CHECKING:
+    from hermes_tui.core.embedding import Embedder
     from hermes_tui.store.importing import Importer
 
 
@@ -69,6 +70,15 @@ class Store:
         from hermes_tui.store.importing import Importer  # no session needs it
 
         return Importer(self._database, self._index)
+
+    def search_by_meaning(self, embedder: "Callable[[], Embedder]") -> None:
+        """Let searches also find what was said in other words.
+
+        `embedder` is called when one is first needed; it may raise `ConfigError` or `ModelError`.
+        """
+        from hermes_tui.store.meaning import Meaning  # only where a model is set for it
+
+        self.search.meaning = Meaning(self._database, self.usage, embedder)
 
     def journal(self, session_id: str) -> "SessionJournal":
         """Where one session is kept, as `core.ports.Journal` wants it."""

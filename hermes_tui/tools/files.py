@@ -58,7 +58,8 @@ def file_tools(
         del say
         before = await _text_before(workplace, args.path)
         await workplace.environment.write_file(args.path, _encoded(args.content))
-        written = f"{args.path} ({len(args.content.splitlines())} lines)."
+        lines = len(args.content.splitlines())
+        written = f"{args.path} ({lines} line{'' if lines == 1 else 's'})."
         if before is None:
             return Outcome(f"Replaced {written} What it held was no text, or too much to compare.")
         told = f"{'Replaced' if before.is_there else 'Created'} {written}"

@@ -124,7 +124,7 @@ def _session_lines(session: FoundSession) -> list[str]:
         f"{f', {session.cwd}' if session.cwd else ''})"
     ]
     if session.about and not session.hits:
-        lines.append(f"  {session.about}")
+        lines.append(f"  {'by meaning: ' if session.by_meaning else ''}{session.about}")
     shown: set[int] = {hit.message_id for hit in session.hits}
     for hit in session.hits:
         lines += _hit_lines(hit, shown)

@@ -80,8 +80,9 @@ async def rename_session(chat: ChatScreen, argument: str) -> None:
     session = chat.conversation.session
     if session is None:
         return
+    stored = await runtime_of(chat).sessions(limit=1, text=session.id)
     title = argument or await app_of(chat).push_screen_wait(
-        Line("Title of this session", verb="rename")
+        Line("Title of this session", stored[0].title if stored else "", verb="rename")
     )
     if title:
         await runtime_of(chat).rename_session(session.id, title)

@@ -143,7 +143,7 @@ class Presenter:
             case "tool":
                 for result in message.tool_results:
                     if self._open.pop(result.call_id, None):
-                        self._transcript.close_card(result, 0.0)
+                        self._transcript.close_card(result, None)
         self._streamed.clear()
 
     def _add_rest(self, text: str) -> None:

@@ -1,16 +1,10 @@
 """Small pieces of text the screen is put together from."""
 
-import json
 from pathlib import PurePosixPath
-from typing import Any, cast
 
 from textual.content import Content
 
-from hermes_tui.core.messages import ToolCall
 from hermes_tui.safety.terminal_text import visible, visible_line
-
-TELLING = ("command", "path", "query", "pattern", "question", "action", "url", "name")
-"""Arguments that say most about a call, the most telling first."""
 
 METER_CELLS = 8
 
@@ -23,20 +17,6 @@ def one_line(text: str, limit: int = 200) -> str:
 def cell(text: str, cells: int) -> Content:
     """Foreign text in exactly so many cells, whatever the width of its characters."""
     return Content(visible_line(text)).truncate(cells, ellipsis=True, pad=True)
-
-
-def call_text(call: ToolCall) -> str:
-    """What a call does, on one line: its command or path, else its arguments."""
-    try:
-        arguments: Any = json.loads(call.arguments or "{}")
-    except ValueError:
-        return one_line(call.arguments)
-    if isinstance(arguments, dict):
-        named = cast("dict[str, object]", arguments)
-        for name in TELLING:
-            if isinstance(value := named.get(name), str) and value:
-                return one_line(value)
-    return "" if arguments == {} else one_line(call.arguments)
 
 
 def meter(part: float, cells: int = METER_CELLS) -> Content:

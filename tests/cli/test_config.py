@@ -155,13 +155,88 @@ def test_check_knows_the_commands_and_themes_of_the_screen(here: Here, file: Pat
     done = here("config", "check")
     assert done.code == 2
     assert done.err.splitlines() == [
-        f"hermes: {file} line 3: 'tui.keys.interrupt' names no command of the screen. "
-        "Did you mean 'turn.interrupt'?",
         f"hermes: {file} line 2: 'tui.theme' names no theme of the screen. "
         "Did you mean 'hermes-dark'?",
+        f"hermes: {file} line 3: 'tui.keys.interrupt' names no command of the screen. "
+        "Did you mean 'turn.interrupt'?",
     ]
     file.write_text("tui: {theme: nord, keys: {prompt.send: ctrl+s, question.skip: f9}}\n", "utf-8")
     assert here("config", "check").code == 0
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("environments.foo.backend", "nope", "'environments.foo.backend' names 'nope'"),
+        ("terminal.backend", "nope", "'terminal.backend' names 'nope', which is not installed."),
+        ("terminal.backend", "prod2", "daytona, docker, local, modal, prod, singularity, ssh."),
+        ("terminal.cwd", "/nowhere", "'terminal.cwd' names '/nowhere', and there is no such"),
+        ("model", "foo/bar", "'model': There is no model provider 'foo'."),
+        ("memory.model", "opnai/x", "Did you mean 'openai'?"),
+        ("tui.theme", "zzz", "'tui.theme' names no theme of the screen. Choose one of: "),
+        ("tui.keys.nothing", "f8", "'tui.keys.nothing' names no command of the screen."),
+    ],
+)
+def test_a_value_that_names_nothing_is_refused_and_not_written(
+    here: Here, file: Path, key: str, value: str, said: str
+) -> None:
+    file.write_text("environments: {prod: {backend: ssh, host: box}}\n", "utf-8")
+    before = file.read_bytes()
+    done = here("config", "set", key, value)
+    assert (done.code, done.out, file.read_bytes()) == (2, "", before)
+    assert said in done.err
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("model", "mine/x"), ("model", "openai/gpt-5.4"), ("model", "rehearsal"),
+        ("model", "claude-opus-4-7"), ("model", "groq/x"), ("compression.model", "ollama/qwen3:8b"),
+        ("terminal.backend", "prod"), ("terminal.backend", "ssh:me@box"), ("tui.theme", "nord"),
+        ("environments.new.backend", "docker"), ("terminal.cwd", "/"),
+    ],
+)  # fmt: skip
+def test_a_value_that_names_what_is_known_is_written(
+    here: Here, file: Path, key: str, value: str
+) -> None:
+    file.write_text(
+        "environments: {prod: {backend: ssh, host: box}}\n"
+        "providers: {mine: {base_url: 'http://h/v1'}}\nagent: {mode: wrong}\n",
+        "utf-8",
+    )
+    assert "'agent.mode' must be one of" in here("config", "set", key, value).err
+    assert here("config", "set", "agent.mode", "ask").code == 0
+    done = here("config", "set", key, value)
+    assert (done.code, here("config", "get", key).out) == (0, f"{value}\n"), done.err
+    assert here("config", "check").code == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("\nterminal:\n  backend: nope\n", "line 3: 'terminal.backend' names 'nope', which is"),
+        ("\nmodel: foo/bar\n", "line 2: 'model': There is no model provider 'foo'."),
+        ("terminal: {cwd: /nope}\n", "line 1: 'terminal.cwd' names '/nope', and there is no such"),
+    ],
+)
+def test_a_wrong_name_in_the_file_is_told_with_file_line_and_key(
+    here: Here, file: Path, text: str, said: str
+) -> None:
+    file.write_text(text, "utf-8")
+    for words in (["run", "hi"], ["config", "check"]):
+        done = here(*words)
+        assert (done.code, done.out) == (2, "")
+        assert done.err.startswith(f"hermes: {file} {said}")
+
+
+def test_what_the_command_line_gives_goes_before_what_the_file_names(
+    here: Here, file: Path, tmp_path: Path
+) -> None:
+    file.write_text("model: foo/bar\nterminal: {backend: nope, cwd: /nope}\n", "utf-8")
+    given = ["--model", "rehearsal", "--env", "local", "--cwd", str(tmp_path)]
+    done = here("run", "-y", *given, "run `pwd`")
+    assert done.code == 0, done.err
+    assert str(tmp_path) in done.out
 
 
 def test_check_reads_the_projects_file_too(
@@ -183,7 +258,7 @@ def test_setting_what_something_else_decides_says_so(
     here: Here, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HERMES_MODEL", "c/d")
-    assert "$HERMES_MODEL goes before it." in here("config", "set", "model", "a/b").err
+    assert "$HERMES_MODEL goes before it." in here("config", "set", "model", "openai/x").err
 
 
 def test_a_key_on_the_command_line_is_advised_against(here: Here) -> None:
@@ -239,7 +314,7 @@ def test_a_home_that_cannot_be_made_is_one_sentence(
 ) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("HERMES_HOME", str(tmp_path / "file" / "home"))
-    done = here("config", "set", "model", "a/b")
+    done = here("config", "set", "model", "openai/x")
     assert done.code == 2
     assert "cannot use its home" in done.err
 
@@ -247,7 +322,7 @@ def test_a_home_that_cannot_be_made_is_one_sentence(
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_read_only_home_is_one_sentence(here: Here, home: Path) -> None:
     home.mkdir(mode=0o500)
-    done = here("config", "set", "model", "a/b")
+    done = here("config", "set", "model", "openai/x")
     assert done.code == 2
     assert "cannot use its home" in done.err
 
@@ -276,3 +351,10 @@ def test_a_deleted_working_folder_matters_only_where_commands_would_start_in_it(
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
     assert (done.returncode, done.stdout, done.stderr) == (code, out, err)
+
+
+def test_a_local_server_needs_to_run_and_no_key(here: Here, home: Path) -> None:
+    lines = here("model", "--all").out.splitlines()
+    (line,) = [line for line in lines if "ollama/qwen3:8b" in line]
+    assert line.endswith("everyday; needs to run here")
+    assert any(line.endswith("; needs OPENAI_API_KEY") for line in lines)

@@ -1,5 +1,8 @@
 """`hermes doctor`: what it finds, and the code it ends with."""
 
+import contextlib
+import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +57,7 @@ def test_sqlite_is_tried_not_assumed(here: Here) -> None:
     [
         ("modle: x\n", "configuration", "line 1: unknown key 'modle'. See `hermes config check`."),
         ("terminal: {backend: nothing}\n", "environments", "'nothing', which is not installed"),
+        ("terminal: {cwd: /nope}\n", "folder", "'terminal.cwd' names '/nope', and there is no"),
         ("model: openai/gpt-5.4\n", "model", "OPENAI_API_KEY"),
         ("model: opnai/x\n", "model", "Did you mean 'openai'?"),
         ("model: w/x\nproviders: {w: {base_url: 'http://h', api_key: $NOPE}}\n", "model", "$NOPE"),
@@ -108,10 +112,49 @@ def test_a_key_in_a_file_others_may_read_is_a_warning(here: Here, paths: Paths) 
     assert KEY not in done.out
 
 
-def test_a_store_that_is_no_database_is_a_failure(here: Here, paths: Paths) -> None:
-    paths.database.write_text("not a database, but long enough to be taken for one" * 20, "utf-8")
-    state, said = only(here("doctor", "--offline", "--json").out, "store")
-    assert (state, "cannot be read" in said) == ("failure", True)
+def spoilt(database: Path) -> None:
+    """Zeros over the pages in the middle."""
+    raw = bytearray(database.read_bytes())
+    middle = len(raw) // 2 // 8192 * 8192
+    raw[middle : middle + 4 * 8192] = bytes(4 * 8192)
+    database.write_bytes(raw)
+
+
+def newer(database: Path) -> None:
+    with contextlib.closing(sqlite3.connect(database)) as connection:
+        connection.execute("PRAGMA user_version = 99")
+
+
+def foreign(database: Path) -> None:
+    database.unlink()
+    with contextlib.closing(sqlite3.connect(database)) as connection:
+        connection.execute("CREATE TABLE songs (title TEXT)")
+
+
+def no_database(database: Path) -> None:
+    database.write_text("not a database, but long enough to be taken for one" * 20, "utf-8")
+
+
+@pytest.mark.parametrize(
+    ("harm", "said"),
+    [
+        (newer, "was made by a newer Hermes (schema 99; this one knows "),
+        (spoilt, "is damaged."),
+        (foreign, "is a database of another program. Set HERMES_HOME"),
+        (no_database, "is damaged, or not a database at all."),
+    ],
+)
+def test_a_store_hermes_run_cannot_work_with_is_a_failure(
+    here: Here, paths: Paths, harm: Callable[[Path], None], said: str
+) -> None:
+    here("run", "hi " * 20_000)
+    state, line = only(here("doctor", "--offline", "--json").out, "store")
+    assert (state, line) == ("ok", f"{paths.database}, 1 session ")
+    harm(paths.database)
+    done = here("doctor", "--offline", "--json")
+    state, line = only(done.out, "store")
+    assert (done.code, state) == (1, "failure")
+    assert said in line
 
 
 def test_a_home_of_hermes_agent_is_told(

@@ -69,9 +69,24 @@ async def test_a_shell_remembers_where_it_is(tmp_path: Path) -> None:
     assert f"{tmp_path}/sub\n" in done.out
 
 
+async def test_a_place_that_is_not_there_has_nothing_to_show(tmp_path: Path) -> None:
+    done = await hermes("env", "show", "nope", cwd=tmp_path)
+    assert (done.code, done.out) == (2, "")
+    assert "There is no environment 'nope'. Choose one of: blue, " in done.err
+
+
 async def test_nothing_is_removed_without_a_yes(tmp_path: Path) -> None:
-    done = await hermes("env", "clean", "red", cwd=tmp_path)
-    assert done.code == 3
+    done = await hermes("env", "clean", "docker", cwd=tmp_path)
+    said = "hermes: Nobody is there to say yes, so nothing was removed. Pass --yes to go ahead.\n"
+    assert (done.code, done.err) == (3, said)
+
+
+@pytest.mark.parametrize("words", [["local"], ["red", "--yes"]])
+async def test_a_machine_hermes_did_not_make_is_not_offered_for_removal(
+    tmp_path: Path, words: list[str]
+) -> None:
+    done = await hermes("env", "clean", *words, cwd=tmp_path)
+    assert (done.code, "is not of Hermes's making" in done.err) == (2, True)
 
 
 async def test_a_place_without_a_kind_is_a_configuration_error(tmp_path: Path) -> None:

@@ -39,6 +39,21 @@ async def test_a_first_word_with_a_blank_is_a_prompt() -> None:
     assert done.out == "ok\n"
 
 
+@pytest.mark.parametrize("words", [(), ("-q",)])
+async def test_an_empty_answer_is_said_to_be_one(words: tuple[str, ...]) -> None:
+    async with serve(Answer("", usage=None)) as server:
+        done = await hermes("run", *words, "-m", "openai/mock", "hi", env=keys(server))
+    assert (done.code, done.out) == (0, "")
+    assert done.err.count("The model's answer is empty.") == 1
+
+
+async def test_a_call_is_told_by_its_most_telling_argument(tmp_path: Path) -> None:
+    listing = ("list_files", '{"path": "sub", "sort": "size", "limit": 5, "depth": 1}')
+    async with serve(call(listing), Answer("ok")) as server:
+        done = await hermes("run", "-m", "openai/mock", "hi", cwd=tmp_path, env=keys(server))
+    assert "● list_files  sub  local\n" in done.err
+
+
 async def test_tools_run_and_are_told_on_stderr(tmp_path: Path) -> None:
     work = tmp_path / "w"
     work.mkdir()
@@ -59,6 +74,8 @@ async def test_without_a_person_a_command_that_may_change_things_is_refused(tmp_
         done = await hermes("run", "-m", "openai/mock", "go", cwd=tmp_path, env=keys(server))
         told = server.requests[1]["messages"][-1]["content"]
     assert "--mode full-auto" in told
+    assert done.err.count("Nobody is there to ask.") == 1
+    assert "● terminal  touch made  local\n    refused: Nobody is there" in done.err
     assert not (tmp_path / "made").exists()
     assert done.code == 3
 

@@ -80,6 +80,14 @@ def test_a_json_list_over_several_lines_is_read(here: Here, tmp_path: Path) -> N
     assert taken["session"] == "b"
 
 
+def test_a_list_that_is_not_whole_says_so(here: Here, file: Path) -> None:
+    here("sessions", "import", str(file))
+    done = here("sessions", "list", "-n", "1")
+    assert len(done.out.splitlines()) == 1
+    assert done.err == "There are more: pass --limit, such as --limit 5.\n"
+    assert here("sessions", "list", "-n", "2").err == ""
+
+
 def test_a_search_can_be_narrowed_by_options(here: Here, file: Path) -> None:
     here("sessions", "import", str(file))
 

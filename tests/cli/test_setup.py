@@ -73,6 +73,7 @@ def test_provider_and_model_may_be_written_together_or_apart(
         (["--api-key-stdin"], "needs a terminal"),
         (["--provider", "opnai"], "Did you mean 'openai'?"),
         (["--provider", "opnai", "--model", "x"], "Did you mean 'openai'?"),
+        (["--provider", "nope", "--model", "x"], "'nope'. Write it as provider/model"),
         (["--provider", "openai", "--api-key-stdin"], "There is no key on standard input."),
         (["--provider", "x", "--base-url", "host", "-m", "y"], "begins with http:// or https://"),
         (["--provider", "x", "--base-url", "http://h"], "Pass --model."),
@@ -159,7 +160,10 @@ def test_the_key_typed_is_not_shown(paths: Paths) -> None:
 def test_another_server_and_a_model_it_alone_knows(paths: Paths) -> None:
     with dialog() as (person, child):
         person.until("Number or name [1]: ")
-        person.answer("other")
+        person.answer("nope")
+        person.until(", or a name: ")
+        person.until("custom, rehearsal.")
+        person.answer("Custom")
         person.until("Address of its API")
         person.answer("http://127.0.0.1:9/v1")
         person.until("A short name")

@@ -96,6 +96,22 @@ def test_free_options_may_be_anything(paths: Paths) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "key", "left"),
+    [
+        ("model: a/b\nagent:\n  mode: ask\n", "agent.mode", "model: a/b\n"),
+        ("agent: {mode: ask, max_steps: 3}\n", "agent.mode", "agent: {max_steps: 3}\n"),
+        ("environments:\n  foo:\n    backend: ssh\n", "environments.foo.backend", ""),
+        ("environments: {a: {backend: ssh}, b: {backend: ssh}}\n", "environments.a.backend",
+         "environments: {b: {backend: ssh}}\n"),
+    ],
+)  # fmt: skip
+def test_a_section_goes_with_its_last_setting(paths: Paths, text: str, key: str, left: str) -> None:
+    paths.config_file.write_text(text, "utf-8")
+    unset_value(paths, split_key(key))
+    assert paths.config_file.read_text("utf-8") == left
+
+
+@pytest.mark.parametrize(
     ("key", "text", "said"),
     [
         ("modle", "x", "There is no setting 'modle'. Did you mean 'model'?"),

@@ -17,6 +17,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from tests.doubles.meaning import vector_of
+
 Json = dict[str, Any]
 
 USAGE: Json = {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}
@@ -70,6 +72,10 @@ class OpenAIServer:
         self.requests: list[Json] = []
         self.headers: list[dict[str, str]] = []
         self.models: list[Json] = [{"id": "double", "object": "model"}]
+        self.embedded: list[Json] = []
+        """Bodies of the requests for vectors."""
+        self.embeddings: list[Answer] = []
+        """Sent in place of vectors, one a request; `stall_after` sends nothing at all."""
         self.paths: dict[str, Json] = {}
         """Further GET answers, by path."""
         self.connections = 0
@@ -122,6 +128,8 @@ class OpenAIServer:
         body = await reader.readexactly(int(headers.get("content-length") or 0))
         if method == "POST" and path.endswith("/chat/completions"):
             return await self._complete(body, headers, reader, writer)
+        if method == "POST" and path.endswith("/embeddings"):
+            return await self._embed(body, headers, reader, writer)
         found = self.paths.get(path)
         if path == "/v1/models":
             found = {"object": "list", "data": self.models}
@@ -152,6 +160,38 @@ class OpenAIServer:
             await _send(writer, 200, msgspec.json.encode(_whole(answer)), answer.headers)
             return True
         return await self._stream(answer, reader, writer)
+
+    async def _embed(
+        self,
+        body: bytes,
+        headers: dict[str, str],
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> bool:
+        request: Json = msgspec.json.decode(body)
+        self.embedded.append(request)
+        self.headers.append(headers)
+        if self.embeddings:
+            answer = self.embeddings.pop(0)
+            if answer.stall_after is not None:
+                self.stalled.set()
+                if not await reader.read(1):
+                    self.gone.set()
+                return False
+            await _send(
+                writer, answer.status, answer.body.encode(), answer.headers, answer.content_type
+            )
+            return True
+        texts: list[str] = request["input"]
+        tokens = sum(len(text.split()) for text in texts)
+        data = [
+            {"object": "embedding", "index": at, "embedding": vector_of(text)}
+            for at, text in enumerate(texts)
+        ]
+        answer = {"object": "list", "data": data[::-1], "model": request["model"],
+                  "usage": {"prompt_tokens": tokens, "total_tokens": tokens}}  # fmt: skip
+        await _send(writer, 200, msgspec.json.encode(answer))
+        return True
 
     async def _stream(
         self, answer: Answer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter

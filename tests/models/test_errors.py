@@ -85,6 +85,12 @@ def test_the_key_never_appears_not_even_when_the_provider_repeats_it() -> None:
     assert KEY not in repr(TARGET)
 
 
+def test_an_ellipsis_the_provider_ends_with_stays() -> None:
+    text = "You can find your key at ..."
+    error = error_for(TARGET, status=401, body=body(text))
+    assert "find your key at …. Check" in str(error)
+
+
 def test_control_characters_and_length_of_the_providers_words_are_bounded() -> None:
     shown = error_for(TARGET, status=400, body=body("\x1b[31mred\n" + "x" * 5000)).message
     assert "\x1b" not in shown

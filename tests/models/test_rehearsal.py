@@ -301,3 +301,7 @@ def test_any_mix_of_known_words_comes_to_an_end(mixed: list[str], is_error: bool
 def test_the_same_history_gives_the_same_answer() -> None:
     history = [user("list files"), Message("assistant", (ToolCall("x", "list_files", "{}"),))]
     assert say(*history) == say(*history)
+
+
+def test_a_command_with_a_backtick_in_it_stays_readable() -> None:
+    assert say("run `echo one two/three").text == "I will run `` `echo one two/three ``."

@@ -38,6 +38,26 @@ async def test_a_recording_goes_on_where_it_was(tmp_path: Path) -> None:
     assert texts == ["first", "second"]
 
 
+async def test_going_on_with_a_recording_is_said_once_and_not_recorded(tmp_path: Path) -> None:
+    path = tmp_path / "one.jsonl"
+    assert (
+        notices_in(await items_of(RecordingModel(ScriptedModel(says("a")), path), ask("x"))) == []
+    )
+    recording = RecordingModel(ScriptedModel(says("b"), says("c")), path)
+    (said,) = notices_in(await items_of(recording, ask("y")))
+    assert said == f"{path} holds 1 model call already; new ones are added to them."
+    assert notices_in(await items_of(recording, ask("z"))) == []
+    assert b"already" not in path.read_bytes()
+
+
+async def test_a_file_that_is_no_recording_is_not_written_to(tmp_path: Path) -> None:
+    path = tmp_path / "README.md"
+    path.write_text("# Mine\n", "utf-8")
+    with pytest.raises(ConfigError, match="is no recorded model call"):
+        await reply_of(RecordingModel(ScriptedModel(says("a")), path), ask("x"))
+    assert path.read_text("utf-8") == "# Mine\n"
+
+
 async def test_another_prompt_than_the_recorded_one_is_noticed_once(tmp_path: Path) -> None:
     path = tmp_path / "one.jsonl"
     recording = RecordingModel(ScriptedModel(says("a"), says("b")), path)

@@ -167,10 +167,10 @@ async def test_files_below_a_linked_folder_are_listed(room: Room) -> None:
 async def test_replacing_a_file_that_is_no_text_is_not_called_creating_it(room: Room) -> None:
     (room.folder / "blob").write_bytes(b"\0\1\2")
     replaced = await room.call("write_file", path="blob", content="text\n")
-    assert replaced.content.startswith("Replaced blob (1 lines).")
+    assert replaced.content.startswith("Replaced blob (1 line).")
     assert replaced.display is None
     created = await room.call("write_file", path="empty/new", content="text\n")
-    assert created.content == "Created empty/new (1 lines)."
+    assert created.content == "Created empty/new (1 line)."
 
 
 class NoArgs(Struct, frozen=True):

@@ -213,6 +213,7 @@ class StageRuntime:
         self.unlearnt: list[str] = []
         self.memory_error: HermesError | None = None
         self.is_closed = False
+        self.lack = "The docker daemon cannot be reached. Start it, or choose another place."
 
     @property
     def model_name(self) -> str:
@@ -278,6 +279,7 @@ class StageRuntime:
         return [
             EnvironmentChoice("local", "local", "this machine", True, here == "local"),
             EnvironmentChoice("prod", "ssh", "reachable", True, here == "prod"),
+            EnvironmentChoice("box", "docker", self.lack, False, here == "box"),
         ]
 
     async def local_models(self) -> list[StageChoice]:
@@ -300,7 +302,7 @@ class StageRuntime:
 
     async def sessions(self, *, limit: int = 50, text: str = "") -> list[StageEntry]:
         newest = sorted(self.stored, key=lambda entry: entry.updated_at, reverse=True)
-        return [entry for entry in newest if text in entry.title][:limit]
+        return [entry for entry in newest if text in f"{entry.id}\n{entry.title}"][:limit]
 
     async def search(self, query: str, *, limit: int = 20) -> StageResults:
         hits = [

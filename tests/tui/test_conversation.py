@@ -214,6 +214,27 @@ async def test_after_an_interruption_the_queue_waits_for_enter(home: Path) -> No
         await stage.sees("Second.")
 
 
+async def test_an_interrupted_call_says_how_long_it_took(home: Path) -> None:
+    acts = {"terminal": Act(gate=anyio.Event())}
+    async with on_stage(home, LISTS, acts=acts) as stage:
+        await stage.say("one")
+        await stage.sees("running terminal")
+        stage.app.chat.chat.transcript._clock = lambda: 3.4
+        await stage.pilot.press("escape")
+        await stage.sees("3.4 s")
+
+
+async def test_the_first_prompt_is_in_the_list_of_sessions_while_it_is_answered(home: Path) -> None:
+    acts = {"terminal": Act(gate=anyio.Event())}
+    async with on_stage(home, LISTS, acts=acts, size=(160, 48)) as stage:
+        await stage.sees("None stored yet.")
+        stage.runtime.stored.append(StageEntry("s0", "what is here?", [user("what is here?")]))
+        await stage.say("what is here?")
+        await stage.sees("running terminal")
+        await stage.sees("● what is here?")
+        assert "None stored yet." not in stage.text
+
+
 async def test_a_failing_model_says_what_to_do(home: Path) -> None:
     error = ModelUnavailableError("The server hung up.", hint="Try again.")
     async with on_stage(home, error, says("Better.")) as stage:

@@ -90,6 +90,51 @@ async def test_renaming_changes_the_title_everywhere(home: Path) -> None:
         assert stage.runtime.stored[0].title == "loader, second [try]"
 
 
+async def test_renaming_begins_with_the_present_title(home: Path) -> None:
+    async with on_stage(home, prepare=with_sessions, resume="s8") as stage:
+        await stage.say("/rename")
+        await stage.sees("Title of this session")
+        await stage.pilot.press("end", "exclamation_mark", "enter")
+        await stage.until(lambda: stage.runtime.stored[0].title == "refactor loader!")
+
+
+@pytest.mark.parametrize(
+    ("size", "line"),
+    [
+        ((160, 48), "┃ ○ list the five largest f… 2 h ┃"),
+        (
+            (80, 24),
+            "┃ ○ list the five largest files of this folder and tell me which to delet… 2 h ┃",
+        ),
+    ],
+)
+async def test_a_title_fills_the_sessions_pane(
+    home: Path, size: tuple[int, int], line: str
+) -> None:
+    title = "list the five largest files of this folder and tell me which to delete first"
+
+    def prepare(runtime: StageRuntime) -> None:
+        runtime.stored.append(StageEntry("s7", title, [user("hi")]))
+
+    async with on_stage(home, prepare=prepare, size=size) as stage:
+        await stage.pilot.press("f5")
+        await stage.sees(line)
+
+
+async def test_why_a_place_cannot_serve_is_read_in_full(home: Path) -> None:
+    async with on_stage(home, size=(80, 24)) as stage:
+        await stage.say("/env")
+        await stage.sees("reachable")
+        await stage.pilot.press("up")
+        await stage.sees("The docker daemon cannot be reached. Start it, or choose another ")
+
+
+async def test_an_example_that_is_wrapped_keeps_its_indent(home: Path) -> None:
+    async with on_stage(home, size=(100, 30)) as stage:
+        await stage.sees("│     list the five largest files here, then write   │")
+        await stage.sees("│       them to top.txt   ")
+
+
 async def test_another_model_answers_after_it_was_picked(home: Path) -> None:
     async with on_stage(home, size=(140, 40)) as stage:
         await stage.say("/model")

@@ -4,8 +4,9 @@ from hypothesis import strategies as st
 from textual.content import Content
 
 from hermes_tui.core.messages import ToolCall
+from hermes_tui.safety.call_text import call_text
 from hermes_tui.tui.dialogs.approval import spelled_out
-from hermes_tui.tui.text import call_text, cell, count_text, meter, seconds_text, short_path
+from hermes_tui.tui.text import cell, count_text, meter, seconds_text, short_path
 from hermes_tui.tui.widgets.status import fitted
 
 
@@ -41,6 +42,8 @@ def test_paths_are_shortened_from_the_front(path: str, short: str) -> None:
     [
         ('{"command": "ls -la", "timeout": 3}', "ls -la"),
         ('{"path": "a.py", "content": "…"}', "a.py"),
+        ('{"path": ".", "pattern": "TODO"}', "TODO"),
+        ('{"action": "add", "target": "user", "text": "I like tabs"}', "I like tabs"),
         ('{"n": 3}', '{"n": 3}'),
         ("{broken", "{broken"),
         ("{}", ""),

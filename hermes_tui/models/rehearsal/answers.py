@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Sequence, Set
 
 from hermes_tui.core.messages import ToolResult
-from hermes_tui.models.rehearsal.phrases import EXAMPLES, Step
+from hermes_tui.models.rehearsal.phrases import EXAMPLES, Step, code_span
 
 LABEL = "rehearsal model: no LLM; set a key or start Ollama"
 SHOWN_LINES = 12
@@ -102,7 +102,7 @@ def _terminal_told(step: Step, content: str) -> str:
     body, command = body_of(content), step.arguments.get("command", "")
     exit_code = _EXIT.search(content)
     code = int(exit_code[1]) if exit_code else 0
-    ended = f"`{command}` ended with exit code {code}"
+    ended = f"{code_span(command)} ended with exit code {code}"
     if step.arguments.get("background"):
         return _first_words(content)
     if not body:

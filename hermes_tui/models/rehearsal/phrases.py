@@ -92,13 +92,18 @@ def _run(match: Match) -> Step | None:
         command = unquoted(quoted[1])
     if re.fullmatch(r"(the |my |all )?(tests?|it|that|this)(?: suite)?( again)?", command):
         return None
-    return Step(f"run `{command}`", "terminal", {"command": command})
+    return Step(f"run {code_span(command)}", "terminal", {"command": command})
+
+
+def code_span(command: str) -> str:
+    """`command` as code, whatever backticks stand in it."""
+    return f"`` {command} ``" if "`" in command else f"`{command}`"
 
 
 def _run_in_background(match: Match) -> Step | None:
     command = unquoted(match["command"])
     arguments = {"command": command, "background": True}
-    return Step(f"start `{command}` in the background", "terminal", arguments)
+    return Step(f"start {code_span(command)} in the background", "terminal", arguments)
 
 
 def _fixed(command: str) -> Callable[[Match], Step]:

@@ -1,5 +1,6 @@
 """The conversation."""
 
+import textwrap
 from collections.abc import Callable
 from time import monotonic
 
@@ -11,6 +12,8 @@ from hermes_tui.tui.panes.pane import Pane
 from hermes_tui.tui.registry import bindings_of
 from hermes_tui.tui.view.transcript import TranscriptView
 
+WELCOME_PADDING = 6
+"""Cells beside it (chat.tcss)."""
 TRY = (
     "list the five largest files here, then write them to top.txt",
     "run `git log --oneline -5` and summarise what it printed",
@@ -18,9 +21,12 @@ TRY = (
 )
 
 
-def welcome_text() -> Content:
+def welcome_text(width: int) -> Content:
+    """What one can do, in lines of at most `width` cells; the key hints may be longer."""
     lines = [Content.assemble(("☤ ", "$primary"), "Ask in plain words. For example:"), Content("")]
-    lines += [Content.assemble("  ", (text, "$secondary")) for text in TRY]
+    for text in TRY:
+        told = textwrap.fill(text, max(width, 20), initial_indent="  ", subsequent_indent="    ")
+        lines.append(Content.styled(told, "$secondary"))
     keys = (("/", "commands"), ("ctrl+p", "palette"), ("esc", "stops"), ("F1", "help"))
     hints = [Content.assemble((key, "$primary"), f" {label}") for key, label in keys]
     return Content("\n").join([*lines, Content(""), Content("   ").join(hints)])
@@ -35,7 +41,7 @@ class ChatPane(Pane, inherit_bindings=False):
         super().__init__(id="chat")
         self.transcript = TranscriptView(clock=clock)
         self._title = "Conversation"
-        self._welcome = Static(welcome_text(), id="welcome", markup=False)
+        self._welcome = Static(id="welcome", markup=False)
 
     def compose(self) -> ComposeResult:
         yield self.transcript
@@ -53,6 +59,9 @@ class ChatPane(Pane, inherit_bindings=False):
     def on_mount(self) -> None:
         self.entitle(self._title)
         self.watch(self.transcript, "unseen_lines", self._show_unseen, init=False)
+
+    def on_resize(self) -> None:
+        self._welcome.update(welcome_text(self.size.width - WELCOME_PADDING))
 
     def name_session(self, title: str) -> None:
         self._title = title or "Conversation"

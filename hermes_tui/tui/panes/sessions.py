@@ -27,30 +27,40 @@ class SessionsPane(Pane):
     def __init__(self) -> None:
         super().__init__(id="sessions")
         self._list = OptionList(markup=False)
-        self._ids: list[str] = []
+        self._sessions: Sequence[SessionEntry] = ()
+        self._current = ""
+        self._now = datetime.now(UTC)
 
     def compose(self) -> ComposeResult:
         self.entitle("Sessions", "ctrl+s all")
         yield self._list
 
     def show(self, sessions: Sequence[SessionEntry], current: str, now: datetime) -> None:
-        self._ids = [session.id for session in sessions]
+        self._sessions, self._current, self._now = sessions, current, now
+        self._fill()
+
+    def on_resize(self) -> None:
+        self._fill()
+
+    def _fill(self) -> None:
         marked = self._list
         kept = marked.highlighted
-        lines = [Option(_line(session, current, now)) for session in sessions]
+        lines = [Option(self._line(session)) for session in self._sessions]
         nothing = Content.styled("None stored yet.", "$muted")
         marked.set_options(lines or [Option(nothing, disabled=True)])
         marked.highlighted = kept if kept is not None and kept < len(lines) else None
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         event.stop()
-        self.post_message(self.Opened(self._ids[event.option_index]))
+        self.post_message(self.Opened(self._sessions[event.option_index].id))
 
-
-def _line(session: SessionEntry, current: str, now: datetime) -> Content:
-    mark = ("● ", "$primary") if session.id == current else ("○ ", "$muted")
-    title = cell(session.title or "untitled", 18)
-    return Content.assemble(mark, title, " ", (age_text(session.updated_at, now), "$muted"))
+    def _line(self, session: SessionEntry) -> Content:
+        """Mark and title on the left, as much of it as fits; the age on the right."""
+        mark = ("● ", "$primary") if session.id == self._current else ("○ ", "$muted")
+        age = age_text(session.updated_at, self._now)
+        room = max(self._list.scrollable_content_region.width - 3 - len(age), 8)
+        title = cell(session.title or "untitled", room)
+        return Content.assemble(mark, title, " ", (age, "$muted"))
 
 
 def age_text(then: datetime, now: datetime) -> str:

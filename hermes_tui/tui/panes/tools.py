@@ -9,8 +9,9 @@ from textual.content import Content
 from textual.widgets import Static
 
 from hermes_tui.core.events import ToolFinished, ToolStarted
+from hermes_tui.safety.call_text import call_text
 from hermes_tui.tui.panes.pane import Pane
-from hermes_tui.tui.text import call_text, one_line, seconds_text
+from hermes_tui.tui.text import one_line, seconds_text
 from hermes_tui.tui.view.output import OutputView
 from hermes_tui.tui.widgets.status import FRAMES
 

@@ -14,7 +14,14 @@ from textual.content import Content
 from textual.screen import Screen
 
 from hermes_tui.core.errors import HermesError
-from hermes_tui.core.events import Event, HistoryCompacted, MessageAdded, TextDelta, TurnFinished
+from hermes_tui.core.events import (
+    Event,
+    HistoryCompacted,
+    MessageAdded,
+    TextDelta,
+    TurnFinished,
+    TurnStarted,
+)
 from hermes_tui.tui.conversation import Conversation
 from hermes_tui.tui.dialogs.approval import ApprovalSheet
 from hermes_tui.tui.dialogs.slot import SheetSlot
@@ -248,6 +255,9 @@ class ChatScreen(Screen[None]):
                 self.show_standing()
                 self.refresh_panes()
                 self.run_worker(self._look_back, group="learning")
+            case TurnStarted():
+                self.show_state()
+                self.refresh_panes()
             case HistoryCompacted():
                 self.run_worker(self._look_back, group="learning")
             case MessageAdded():

@@ -2,6 +2,9 @@
 
 from collections.abc import Sequence
 
+from textual.content import Content
+
+from hermes_tui.safety.terminal_text import visible
 from hermes_tui.tui.ports import EnvironmentChoice
 from hermes_tui.tui.screens.picker import Choice, Picker
 
@@ -23,3 +26,9 @@ class EnvironmentPicker(Picker):
                 for place in environments
             ],
         )
+
+    def on_option_list_option_highlighted(self) -> None:
+        """Say below, in full, how the marked place is: a reason may be longer than a line."""
+        self._preview.display = self.marked is not None
+        if self.marked is not None:
+            self._preview.update(Content(visible(self.marked.note)))

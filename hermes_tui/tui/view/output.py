@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from rich.cells import cell_len
+from rich.segment import Segment
 from rich.style import Style
 from textual.binding import Binding, BindingType
 from textual.content import Content
@@ -144,6 +145,9 @@ class OutputView(StillScroll, can_focus=True):
                 marked = self.screen.get_component_rich_style("screen--selection")
                 strip = restyle(strip, *span, marked)
         strip = strip.apply_offsets(0, line + self.lines.dropped)
+        if strip.cell_length > left + width:
+            more = Strip([Segment("…", base + self._palette.faint)])
+            return Strip.join([strip.crop(left, left + width - 1), more])
         return strip.crop_extend(left, left + width, base)
 
     def get_selection(self, selection: Selection) -> tuple[str, str] | None:

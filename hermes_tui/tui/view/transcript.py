@@ -132,10 +132,15 @@ class TranscriptView(PageView, can_focus=True):
             if not block.folds:
                 self.changed(index)
 
-    def close_card(self, result: ToolResult, seconds: float) -> None:
-        """A call has come to its end; unknown calls are ignored."""
+    def close_card(self, result: ToolResult, seconds: float | None) -> None:
+        """A call has come to its end; unknown calls are ignored.
+
+        `seconds` is None for one that was interrupted: it took as long as it has been open.
+        """
         index = self._cards.pop(result.call_id, None)
-        self._since.pop(result.call_id, None)
+        since = self._since.pop(result.call_id, None)
+        if seconds is None and since is not None:
+            seconds = self._clock() - since
         if index is not None:
             block = self._card(index)
             block.card.close(result, seconds)

@@ -59,11 +59,20 @@ async def test_long_lines_are_reached_by_scrolling_sideways() -> None:
     view = OutputView()
     async with staged(view, (20, 5)) as pilot:
         view.write("日本" * 20 + "end\n")
-        assert seen(view)[0] == "日本" * 5
+        assert seen(view)[0] == "日本日本日本日本日 …"
         await pilot.press("l", "l")
-        assert seen(view)[0] == "本日本日本日本日本日"
+        assert seen(view)[0] == "本日本日本日本日本 …"
         view.scroll_to(x=1_000)
         assert seen(view)[0].endswith("end")
+
+
+async def test_what_goes_on_beyond_the_edge_ends_in_an_ellipsis() -> None:
+    view = OutputView()
+    async with staged(view, (20, 5)) as pilot:
+        view.write("x" * 20 + "\n" + "y" * 21 + "\n")
+        assert seen(view)[:2] == ["x" * 20, "y" * 19 + "…"]
+        await pilot.press("l")
+        assert seen(view)[1] == "y" * 20
 
 
 async def test_clearing_starts_over() -> None:
