@@ -21,6 +21,8 @@ TAIL_SHARE, TARGET_SHARE = 0.4, 0.6
 POOR_GAIN = 0.1
 """A pass that frees less than this is poor; after two of them it stops trying."""
 POOR_PASSES = 2
+CHECKS_AFTER_FAILURE = 5
+"""How many model calls pass by before a summary that was not to be had is tried again."""
 
 
 class SummaryRequest(Struct, frozen=True):
@@ -66,7 +68,8 @@ class Plan(Struct, frozen=True):
 class Done(Struct, frozen=True):
     """What a compaction did."""
 
-    compaction: Compaction
+    compaction: Compaction | None
+    """None when it would not have become shorter; nothing has changed then."""
     tokens_before: int
     tokens_after: int
     usage: Usage
@@ -86,6 +89,7 @@ class Compactor:
         self._threshold = threshold
         self._target = min(threshold, 0.5)
         self._poor = 0
+        self._resting = 0
 
     @property
     def has_given_up(self) -> bool:
@@ -93,28 +97,31 @@ class Compactor:
         return self._poor >= POOR_PASSES
 
     def note_failure(self) -> None:
-        """A summary was not to be had; trying at every step would only cost."""
-        self._poor += 1
+        """A summary was not to be had; asking again at every step would only cost."""
+        self._resting = CHECKS_AFTER_FAILURE
 
-    def is_due(self, tokens: int, window: int | None) -> bool:
-        """Whether a request of `tokens` should be shortened first."""
-        return not self.has_given_up and tokens > self._threshold * (window or ASSUMED_WINDOW)
+    def is_due(self, tokens: int, window: int) -> bool:
+        """Whether messages of `tokens` should be shortened where `window` can be had for them."""
+        if self._resting:
+            self._resting -= 1
+            return False
+        return not self.has_given_up and tokens > self._threshold * window
 
     def plan(
         self,
         history: Sequence[Message],
         now: Compaction,
         *,
-        window: int | None,
+        window: int,
         thorough: bool = False,
     ) -> Plan | None:
         """What shortening would do; None when there is nothing to shorten.
 
         Args:
             now: How the history is shortened already.
+            window: Tokens the messages may take, by the estimate of `message_tokens`.
             thorough: Summarise even where cutting tool output might do.
         """
-        window = window or ASSUMED_WINDOW
         before = _tokens(shortened(history, now))
         head = now.head if now.summary else _end_of_head(history, int(window * HEAD_SHARE))
         told = max(now.tail, head)
@@ -137,11 +144,11 @@ class Compactor:
         history: Sequence[Message],
         now: Compaction,
         *,
-        window: int | None,
+        window: int,
         focus: str = "",
         thorough: bool = False,
     ) -> Done | None:
-        """Shorten the history; None when that would not make it shorter.
+        """Shorten the history; None when there is nothing to shorten.
 
         Raises:
             ModelError: there is no summary; nothing has changed.
@@ -152,15 +159,14 @@ class Compactor:
             return None
         summary = Summary(plan.compaction.summary)
         if plan.fresh:
-            request = SummaryRequest(now.summary, plan.fresh, focus, window or ASSUMED_WINDOW)
+            request = SummaryRequest(now.summary, plan.fresh, focus, window)
             summary = await self._summarise(request)
         compaction = structs.replace(plan.compaction, summary=summary.text.strip())
         after = _tokens(shortened(history, compaction))
         gain = 1 - after / max(1, plan.tokens_before)
         self._poor = 0 if gain >= POOR_GAIN else self._poor + 1
-        if gain <= 0:
-            return None
-        return Done(compaction, plan.tokens_before, after, summary.usage)
+        is_shorter = after < plan.tokens_before
+        return Done(compaction if is_shorter else None, plan.tokens_before, after, summary.usage)
 
 
 def _tokens(messages: Sequence[Message]) -> int:

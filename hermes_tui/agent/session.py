@@ -108,7 +108,7 @@ class Session:
 
     def compression(self) -> Plan | None:
         """What `compress` would do now; None when there is nothing to leave out."""
-        return self._context.plan(self.history, self.model)
+        return self._context.plan(self.history, self.prefix, self.model)
 
     async def compress(self, focus: str = "") -> list[Event]:
         """Shorten what the model sees, keeping `focus` above all; empty if nothing can go.
@@ -124,11 +124,11 @@ class Session:
             said.append(event)
 
         async with self.idle():
-            usage = await self._context.compact(
-                self.history, self.model, show, focus=focus, thorough=True
+            is_shorter, usage = await self._context.compact(
+                self.history, self.prefix, self.model, show, focus=focus, thorough=True
             )
-            self.usage += usage or Usage()
-        return [*said, self._usage_now(usage)] if usage is not None else []
+            self.usage += usage
+        return [*said, self._usage_now(usage)] if is_shorter else []
 
     @asynccontextmanager
     async def idle(self) -> AsyncGenerator[None, None]:
@@ -240,7 +240,7 @@ class Session:
         with anyio.CancelScope(shield=True):
             await self._journal.record_usage(call, self.model.name)
         self.usage += call
-        self._context.count(call, len(self.history))
+        self._context.count(call, self.history, self.prefix)
         return self._usage_now(call)
 
     def _usage_now(self, call: Usage) -> UsageChanged:

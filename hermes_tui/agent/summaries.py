@@ -1,14 +1,14 @@
 """Telling a stretch of conversation in the sections the agent goes on by."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import aclosing
 
 import msgspec
 
 from hermes_tui.agent.compaction import Summary, SummaryRequest
-from hermes_tui.core.errors import ModelError, ModelUnavailableError
+from hermes_tui.core.errors import ModelUnavailableError
 from hermes_tui.core.messages import Message, ToolCall, ToolResult, user
-from hermes_tui.core.ports import Model, ModelRequest, Prefix, Reply
+from hermes_tui.core.ports import Model, ModelRequest, Prefix
+from hermes_tui.core.replies import reply_of
 from hermes_tui.core.usage import Usage, estimated_tokens
 
 SECTIONS = (
@@ -39,9 +39,12 @@ async def summarised(model: Model, request: SummaryRequest) -> Summary:
         ModelError: the model failed or said nothing.
     """
     notes, usage = request.previous, Usage()
-    for chunk in chunks(transcript(request.messages), int(request.window * CHUNK_SHARE)):
+    window = min(request.window, model.context_window or request.window)
+    for chunk in chunks(transcript(request.messages), int(window * CHUNK_SHARE)):
         prompt = _prompt(notes, chunk, request.focus)
-        reply = await _ask(model, _instructions(request.limit_tokens), prompt)
+        reply = await reply_of(
+            model, ModelRequest(Prefix(_instructions(request.limit_tokens), ()), (user(prompt),))
+        )
         notes, usage = reply.message.text.strip(), usage + reply.usage
         if not notes or reply.is_truncated:
             raise ModelUnavailableError("The summary came back empty or cut off.")
@@ -60,15 +63,6 @@ async def extracted(request: SummaryRequest) -> Summary:
     while (text := _written(notes, kept)) and estimated_tokens(text) > limit and kept > 1:
         kept = kept * 2 // 3
     return Summary(text or "## Goal\n- (nothing was said)")
-
-
-async def _ask(model: Model, instructions: str, prompt: str) -> Reply:
-    request = ModelRequest(Prefix(instructions, ()), (user(prompt),))
-    async with aclosing(model.stream(request)) as stream:
-        async for item in stream:
-            if isinstance(item, Reply):
-                return item
-    raise ModelError("The model ended without a summary.")
 
 
 def _instructions(limit_tokens: int) -> str:

@@ -6,7 +6,7 @@ new prompt follows an answer. Only steering follows a tool result; the wire form
 takes care of that.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 
 from msgspec import Struct, structs
 
@@ -24,8 +24,10 @@ from hermes_tui.core.usage import estimated_tokens
 INTERRUPTED = "Interrupted before it finished."
 SHRUNK_CHARS = 400
 """How much of an old tool result the model still sees."""
+REQUEST_CHARS = 4_000
+"""How much of a prompt is repeated beside a summary."""
 PROTECTED_TOOLS = frozenset({"skill_load"})
-"""Results that outlive a summary word for word: instructions the model works by."""
+PROTECTED_FILE = "SKILL.md"
 
 
 class Compaction(Struct, frozen=True):
@@ -85,16 +87,12 @@ def shortened(history: Sequence[Message], compaction: Compaction) -> tuple[Messa
     sent = list(history[: compaction.head])
     if compaction.summary:
         sent.append(user(_told(history, compaction)))
-    sent += (shrunk(message) for message in history[compaction.tail : compaction.whole])
+    if compaction.tail < compaction.whole:
+        kept = {call.id for message in history for call in message.tool_calls if _is_kept(call)}
+        cut = history[compaction.tail : compaction.whole]
+        sent += (_shrunk(message, kept) for message in cut)
     sent += history[compaction.whole :]
     return tuple(sent)
-
-
-def shrunk(message: Message) -> Message:
-    """`message` with long tool output cut to its first and last lines."""
-    if all(len(result.content) <= SHRUNK_CHARS for result in message.tool_results):
-        return message
-    return structs.replace(message, parts=tuple(_shrunk_part(part) for part in message.parts))
 
 
 def message_tokens(message: Message) -> int:
@@ -104,33 +102,64 @@ def message_tokens(message: Message) -> int:
     return estimated_tokens(message.text) + (calls + results) // 4 + 4
 
 
-def _shrunk_part(part: Part) -> Part:
-    if not isinstance(part, ToolResult) or len(part.content) <= SHRUNK_CHARS:
+def _is_kept(call: ToolCall) -> bool:
+    """Whether what a call brought outlives cuts and summaries: instructions to work by."""
+    return call.name in PROTECTED_TOOLS or (
+        call.name == "read_file" and PROTECTED_FILE in call.arguments
+    )
+
+
+def _shrunk(message: Message, kept: Set[str]) -> Message:
+    """`message` with long tool output cut to its first and last lines."""
+    if all(len(result.content) <= SHRUNK_CHARS for result in message.tool_results):
+        return message
+    return structs.replace(message, parts=tuple(_shrunk_part(part, kept) for part in message.parts))
+
+
+def _shrunk_part(part: Part, kept: Set[str]) -> Part:
+    if not isinstance(part, ToolResult) or part.call_id in kept:
         return part
-    start, end = part.content[: SHRUNK_CHARS // 2], part.content[-SHRUNK_CHARS // 2 :]
-    left_out = f"[… {len(part.content) - SHRUNK_CHARS:,} characters left out to save room …]"
-    return structs.replace(part, content=f"{start}\n{left_out}\n{end}")
+    content = _ends(part.content, SHRUNK_CHARS)
+    return part if content is part.content else structs.replace(part, content=content)
+
+
+def _ends(text: str, limit: int) -> str:
+    """`text`, or its beginning and end around a line that says how much is missing."""
+    if len(text) <= limit:
+        return text
+    left_out = f"[… {len(text) - limit:,} characters left out to save room …]"
+    return f"{text[: limit // 2]}\n{left_out}\n{text[-limit // 2 :]}"
 
 
 def _told(history: Sequence[Message], compaction: Compaction) -> str:
     """The summary, with what has to stay word for word."""
     middle = history[compaction.head : compaction.tail]
     parts = [f"[What happened so far, summarised to save room]\n{compaction.summary}"]
-    parts += (f"[Still in force]\n{body}" for body in _protected(middle))
-    goes_on = compaction.tail < len(history) and history[compaction.tail].role != "user"
-    request = next((one.text for one in reversed(middle) if one.role == "user"), "")
-    if goes_on and request:
-        parts.append(f"[The request being worked on]\n{request}")
+    parts += (f"[Still in force]\n{body}" for body in _kept_results(middle))
+    if compaction.tail < len(history) and history[compaction.tail].role != "user":
+        asked = "\n\n".join(_ends(text, REQUEST_CHARS) for text in _request_in(history, compaction))
+        parts.append(f"[The request being worked on]\n{asked}")
     return "\n\n".join(parts)
 
 
-def _protected(middle: Sequence[Message]) -> Iterator[str]:
-    """Results of protected tools, the latest of each call."""
+def _request_in(history: Sequence[Message], compaction: Compaction) -> list[str]:
+    """The last prompt told by the summary, and what was said while it was worked on."""
+    start = compaction.head
+    for position in range(compaction.tail - 1, compaction.head - 1, -1):
+        is_answered = position > 0 and history[position - 1].role != "assistant"
+        if history[position].role == "user" and not is_answered:
+            start = position
+            break
+    return [one.text for one in history[start : compaction.tail] if one.role == "user"]
+
+
+def _kept_results(middle: Sequence[Message]) -> Iterator[str]:
+    """Results that outlive the summary, the latest of each call."""
     names = {
         call.id: (call.name, call.arguments)
         for message in middle
         for call in message.tool_calls
-        if call.name in PROTECTED_TOOLS
+        if _is_kept(call)
     }
     found = {
         names[result.call_id]: result.content

@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Sequence
-from contextlib import aclosing
 
 from hermes_tui.core.messages import user
-from hermes_tui.core.ports import Model, ModelRequest, Prefix, Reply
+from hermes_tui.core.ports import Model, ModelRequest, Prefix
+from hermes_tui.core.replies import reply_of
 from hermes_tui.core.usage import Usage
 
 INSTRUCTIONS = """\
@@ -30,10 +30,6 @@ async def consolidated(model: Model, entries: Sequence[str], room: int) -> tuple
         f"[{number}] {' '.join(entry.split())}" for number, entry in enumerate(entries, 1)
     )
     prefix = Prefix(INSTRUCTIONS.format(room=room), ())
-    text, usage = "", Usage()
-    async with aclosing(model.stream(ModelRequest(prefix, (user(listed),)))) as stream:
-        async for item in stream:
-            if isinstance(item, Reply):
-                text, usage = item.message.text, item.usage
-    lines = [line.strip() for line in text.splitlines()]
-    return [line for line in lines if _LINE.fullmatch(line)], usage
+    reply = await reply_of(model, ModelRequest(prefix, (user(listed),)))
+    lines = [line.strip() for line in reply.message.text.splitlines()]
+    return [line for line in lines if _LINE.fullmatch(line)], reply.usage

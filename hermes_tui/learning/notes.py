@@ -1,14 +1,14 @@
 """A note on a session, written by a model."""
 
 from collections.abc import Sequence
-from contextlib import aclosing
 
 import msgspec
 
 from hermes_tui.agent.summaries import chunks, transcript
 from hermes_tui.core.errors import ModelUnavailableError
 from hermes_tui.core.messages import Message, user
-from hermes_tui.core.ports import Model, ModelRequest, Prefix, Reply
+from hermes_tui.core.ports import Model, ModelRequest, Prefix
+from hermes_tui.core.replies import reply_of
 from hermes_tui.core.usage import Usage
 from hermes_tui.store.summaries import Note
 
@@ -40,17 +40,9 @@ async def written_note(model: Model, messages: Sequence[Message]) -> tuple[Note,
         request = ModelRequest(
             Prefix(INSTRUCTIONS, ()), (user(f"{so_far}# Conversation\n{piece}"),)
         )
-        reply = await _reply(model, request)
+        reply = await reply_of(model, request)
         note, usage = _decoded(reply.message.text), usage + reply.usage
     return note, usage
-
-
-async def _reply(model: Model, request: ModelRequest) -> Reply:
-    async with aclosing(model.stream(request)) as stream:
-        async for item in stream:
-            if isinstance(item, Reply):
-                return item
-    raise ModelUnavailableError("The model ended without a note.")
 
 
 def _decoded(text: str) -> Note:

@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from hermes_tui.agent.approvals import Approvals
-from hermes_tui.agent.compaction import Compactor, Summary, SummaryRequest
+from hermes_tui.agent.compaction import Compactor
 from hermes_tui.agent.context import Context
 from hermes_tui.agent.personalities import Personality, find_personality, personalities
 from hermes_tui.agent.session import Session
-from hermes_tui.agent.summaries import extracted, summarised
 from hermes_tui.config.logs import log_to
 from hermes_tui.config.paths import Paths, find_paths, working_folder
 from hermes_tui.config.schema import Config
@@ -42,6 +41,7 @@ from hermes_tui.runtime.models import (
 from hermes_tui.runtime.named_settings import load_checked
 from hermes_tui.runtime.places import EnvironmentChoice, Places
 from hermes_tui.runtime.prompts import Prompts, room
+from hermes_tui.runtime.side_models import SideModels
 from hermes_tui.runtime.toolbox import toolbox
 from hermes_tui.safety.modes import Mode
 from hermes_tui.skills.library import SkillEntry
@@ -109,8 +109,15 @@ class Runtime:
         self._shelf = OutputShelf(
             paths.run_dir / "outputs", limit_chars=config.tools.output_limit_chars
         )
+        self._side = SideModels(
+            main=lambda: None if self.is_rehearsal else self._model,
+            build=lambda name: build_model(name, config=config, secrets=secrets),
+            config=config,
+            usage=store.usage,
+        )
+        closing.push_async_callback(self._side.close)
         self.memory = Memory(
-            MemoryFiles(paths.memory_dir), store.memory_items, consolidate=self._consolidate
+            MemoryFiles(paths.memory_dir), store.memory_items, consolidate=self._side.consolidate
         )
         self.preferences = Preferences(paths.preferences_dir, user=config.memory.user)
         self._prompts = Prompts(
@@ -120,7 +127,6 @@ class Runtime:
             memory=self.memory.files,
             preferences=self.preferences,
         )
-        self._second_model: Model | None = None
         self._model = self._build_model(overrides.model)
         closing.push_async_callback(self._close_model)
 
@@ -226,7 +232,7 @@ class Runtime:
             store=self.store,
             memory=self.memory,
             preferences=self.preferences,
-            model=self._reviewer,
+            model=self._side.reviewer,
             writes_notes=self.config.memory.notes == "abstractive",
         )
 
@@ -393,7 +399,7 @@ class Runtime:
         journal = self.store.journal(record.id)
         settings = self.config.compression
         threshold = settings.threshold if settings.enabled else math.inf
-        compactor = Compactor(self._summarise, threshold=threshold)
+        compactor = Compactor(self._side.summarise, threshold=threshold)
         return Session(
             id=record.id,
             model=self._model,
@@ -405,40 +411,6 @@ class Runtime:
             max_steps=self._overrides.max_steps or self.config.agent.max_steps,
             context=Context(journal, compactor=compactor, compaction=compaction),
         )
-
-    def _reviewer(self) -> Model | None:
-        """Who looks back at sessions; nobody on the rehearsal model."""
-        if self.is_rehearsal:
-            return None
-        if (name := self.config.memory.model) is None:
-            return self._model
-        if self._second_model is None:
-            self._second_model = self._build_model(name)
-            self._closing.push_async_callback(close_model, self._second_model)
-        return self._second_model
-
-    async def _consolidate(self, entries: Sequence[str], room: int) -> list[str]:
-        """Full memory said shorter, where there is a model to ask."""
-        from hermes_tui.learning.consolidation import consolidated  # memory is seldom full
-
-        model = self._reviewer()
-        if model is None:
-            return []
-        lines, usage = await consolidated(model, entries, room)
-        await self.store.usage.record("", usage, model.name)
-        return lines
-
-    async def _summarise(self, request: SummaryRequest) -> Summary:
-        """By the model set for it, by the one that answers, or offline by rule."""
-        if self.is_rehearsal:
-            return await extracted(request)
-        if (name := self.config.compression.model) is None:
-            return await summarised(self._model, request)
-        model = self._build_model(name)
-        try:
-            return await summarised(model, request)
-        finally:
-            await close_model(model)
 
 
 @asynccontextmanager

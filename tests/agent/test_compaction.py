@@ -1,9 +1,10 @@
 """Long histories: what is left out for the model, when, and what never is."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from itertools import pairwise
 
 import anyio
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,7 +17,7 @@ from hermes_tui.core.errors import ContextOverflowError, ModelError, ModelUnavai
 from hermes_tui.core.events import Event, HistoryCompacted, Notice, TurnFinished
 from hermes_tui.core.history import NOT_COMPACTED, Compaction, shortened
 from hermes_tui.core.messages import Message, ToolCall, ToolResult, assistant, tool_results, user
-from hermes_tui.core.ports import Emit, ModelRequest, Prefix, ToolSpec
+from hermes_tui.core.ports import Emit, ModelItem, ModelRequest, Prefix, Reply, ToolSpec
 from hermes_tui.core.usage import Usage
 from hermes_tui.models.scripted import Line, ScriptedModel, says
 from hermes_tui.models.wire import wire_messages
@@ -167,13 +168,38 @@ async def test_the_request_at_work_stays_word_for_word_when_a_turn_is_cut_in_the
     assert "[The request being worked on]\nNow the search." in texts(model.requests[0])
 
 
-async def test_loaded_skills_outlive_the_summary_word_for_word() -> None:
-    skill = worked(0, output="SKILL: always measure twice", tool="skill_load")
-    session, model, _ = session_of(
-        [*conversation(1), *skill, *conversation(3)], Notes("n"), says("x")
-    )
+async def test_what_was_steered_is_told_with_the_request_it_belongs_to() -> None:
+    history = [user("Hello."), assistant("Hi."), user("Mend the search.")]
+    for number in range(10):
+        history += worked(number, output="x" * 1_500)[:2]
+        history.append(user("faster please"))
+    for number in range(10, 20):
+        history += worked(number, output="x" * 1_500)[:2]
+    history.append(assistant("Done."))
+    session, model, _ = session_of(history, Notes("notes"), says("done"))
+    assert await session.compress()
+    await play(session, "thanks")
+    told = texts(model.requests[0])
+    assert "[The request being worked on]\nMend the search." in told
+    assert "faster please" in told
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments"),
+    [("skill_load", '{"name": "boats"}'), ("read_file", '{"path": "skills/boats/SKILL.md"}')],
+)
+async def test_loaded_skills_outlive_cuts_and_summaries_word_for_word(
+    tool: str, arguments: str
+) -> None:
+    body = "SKILL: " + "measure twice, " * 100
+    call = ToolCall("skill", tool, arguments)
+    skill = [Message("assistant", (call,)), tool_results([ToolResult("skill", body)])]
+    history = [user("Go."), *skill, *worked(1, output=LONG), *worked(2), *conversation(3)]
+    cut = shortened(history, Compaction(0, 0, len(history)))
+    assert cut[2].tool_results[0].content == body
+    session, model, _ = session_of(history, Notes("notes"), says("done"))
     await play(session, "go on")
-    assert "SKILL: always measure twice" in texts(model.requests[0])
+    assert body in texts(model.requests[0])
 
 
 async def test_a_failing_summariser_leaves_everything_unchanged_and_the_turn_goes_on() -> None:
@@ -213,6 +239,65 @@ async def test_what_cannot_be_shortened_any_more_ends_with_the_providers_words()
     session, _, _ = session_of([], Notes(), *[refusal] * 5)
     events = await play(session, LONG)
     assert events[-1] == TurnFinished("error", "Too long.", "Say less.", 4)
+
+
+async def test_a_step_that_brought_too_much_is_cut_as_a_last_resort() -> None:
+    calls = tuple(ToolCall(f"r{n}", "read_file", f'{{"path": "{n}"}}') for n in range(10))
+    results = tool_results([ToolResult(call.id, LONG) for call in calls])
+    history = [user("Read all."), Message("assistant", calls), results]
+    refusal = ContextOverflowError("Too long.")
+    session, model, _ = session_of(history, Notes(), refusal, says("done"), window=100_000)
+    events = await play(session, "go on")
+    assert isinstance(events[-1], TurnFinished)
+    assert events[-1].stop == "done"
+    sent = model.requests[-1].messages
+    assert all(len(result.content) < 600 for one in sent for result in one.tool_results)
+
+
+async def test_what_one_model_refused_says_nothing_about_the_next() -> None:
+    session, _, _ = session_of(
+        conversation(4), Notes("notes"), ContextOverflowError("Too long."), says("a"), window=None
+    )
+    await play(session, "one")
+    assert session.context_window is not None
+    session.model = ScriptedModel(says("b"), name="another", context_window=1_000_000)
+    assert session.context_window == 1_000_000
+
+
+class CountingModel(ScriptedModel):
+    """Counts `rate` tokens for each four characters of a whole request, and answers at length."""
+
+    def __init__(self, rate: float, text: str) -> None:
+        super().__init__(context_window=WINDOW)
+        self._rate = rate
+        self._text = text
+        self.sizes: list[int] = []
+
+    async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelItem, None]:
+        self.sizes.append(int(len(msgspec.json.encode(request.prefix)) / 4 * self._rate))
+        said = sum(len(one.text) for one in request.messages)
+        self.sizes[-1] += int(said / 4 * self._rate)
+        yield Reply(says(self._text), Usage(self.sizes[-1], int(len(self._text) / 4 * self._rate)))
+
+
+@pytest.mark.parametrize(("rate", "prefix_chars"), [(1.0, 15_000), (4.0, 1_000), (0.8, 0)])
+async def test_a_long_talk_never_fills_the_window_whatever_prompt_and_script_take(
+    rate: float, prefix_chars: int
+) -> None:
+    model = CountingModel(rate, "a word or two " * 20)
+    journal = Journal()
+    session = Session(
+        id="long0000",
+        model=model,
+        tools=NoTools(),
+        journal=journal,
+        prefix=Prefix("p" * prefix_chars, ()),
+        context=Context(journal, compactor=Compactor(extracted)),
+    )
+    for number in range(60):
+        await play(session, f"request {number}: " + "more words " * 20)
+    assert max(model.sizes) < WINDOW
+    assert len(journal.compactions) < 30
 
 
 async def test_a_compaction_by_hand_keeps_what_the_person_names() -> None:
@@ -282,7 +367,7 @@ def test_whatever_is_left_out_calls_keep_their_results_and_providers_accept_it(
                 history, now, window=window, thorough=thorough
             )
         )
-        now = done.compaction if done else now
+        now = (done.compaction if done else None) or now
         sent = shortened(history, now)
         for before, after in pairwise(sent):
             answered = {result.call_id for result in after.tool_results}
