@@ -39,6 +39,8 @@ class PromptParts(Struct, frozen=True):
     user: MemoryFile
     memory: MemoryFile
     skills: Sequence[SkillEntry]
+    skills_chars: int
+    """Room for the list of skills; those that do not fit are counted."""
     context: Sequence[ContextFile]
     environment: str
     cwd: str
@@ -54,7 +56,7 @@ def system_prompt(parts: PromptParts) -> str:
         _memory("About the person", parts.user),
         _preferences(parts.preferences),
         _memory("What you remember", parts.memory),
-        _skills(parts.skills),
+        _skills(parts.skills, parts.skills_chars),
         *(f"# Instructions of the project ({file.path})\n{file.text}" for file in parts.context),
         f"# Where you are\nEnvironment: {parts.environment}\nWorking directory: {parts.cwd}\n"
         f"Date: {parts.today:%A, %d %B %Y}",
@@ -75,8 +77,15 @@ def _preferences(preferences: Mapping[str, str]) -> str:
     return "# How the person likes it\n" + "\n".join(lines)
 
 
-def _skills(skills: Sequence[SkillEntry]) -> str:
+def _skills(skills: Sequence[SkillEntry], room: int) -> str:
     if not skills:
         return ""
-    lines = (f"- {skill.name}: {skill.description} ({skill.path})" for skill in skills)
+    lines: list[str] = []
+    for skill in skills:
+        line = f"- {skill.name}: {skill.description} ({skill.path})"
+        room -= len(line) + 1
+        if room < 0:
+            lines.append(f"- and {len(skills) - len(lines)} more in the folders beside these")
+            break
+        lines.append(line)
     return "# Skills (read SKILL.md in the folder before using one)\n" + "\n".join(lines)

@@ -4,6 +4,8 @@ import logging
 from datetime import datetime
 from pathlib import Path
 
+import anyio.to_thread
+
 from hermes_tui.agent.compaction import ASSUMED_WINDOW
 from hermes_tui.agent.context_files import MAX_CHARS, context_files
 from hermes_tui.agent.personalities import Personality
@@ -15,6 +17,8 @@ from hermes_tui.memory.files import MemoryFile, MemoryFiles
 from hermes_tui.memory.preferences import Preferences
 from hermes_tui.skills.library import SkillEntry, list_skills
 from hermes_tui.tools.workplace import Workplace
+
+SKILLS_CHARS = 12_000
 
 LOG = logging.getLogger(__name__)
 
@@ -44,16 +48,20 @@ class Prompts:
     def skills(self) -> list[SkillEntry]:
         return list_skills(self._paths.skills_dir)
 
-    def prefix(self, tools: Tools, model: Model) -> Prefix:
+    async def prefix(self, tools: Tools, model: Model) -> Prefix:
         """The prompt and the tools, sized for `model`."""
+        return await anyio.to_thread.run_sync(self._prefix, tools, model)
+
+    def _prefix(self, tools: Tools, model: Model) -> Prefix:
         environment = self._workplace.environment
         parts = PromptParts(
-            soul=_text_of(self._paths.soul),
+            soul=_text_of(self._paths.soul)[: room(model, MAX_CHARS)],
             manner=self.personality.text if self.personality else "",
             preferences=self._applied_preferences(),
             user=self._memory.for_prompt("user"),
             memory=self._memory.for_prompt("memory"),
             skills=self.skills(),
+            skills_chars=room(model, SKILLS_CHARS),
             context=context_files(self._folder, limit_chars=room(model, MAX_CHARS)),
             environment=environment.name,
             cwd=environment.cwd,

@@ -170,7 +170,7 @@ class Runtime:
         )
         self._claims.claim(record.id)
         tools = self._tools(record.id)
-        prefix = self._prompts.prefix(tools, self._model)
+        prefix = await self._prompts.prefix(tools, self._model)
         await self.store.sessions.set_prefix(record.id, prefix)
         return self._session(record, tools, prefix)
 
@@ -190,9 +190,9 @@ class Runtime:
         history = await self._closed_history(record.id)
         prefix = await self.store.sessions.prefix(record.id)
         compaction = await self.store.compactions.latest(record.id)
-        session = self._session(
-            record, tools, prefix or self._prompts.prefix(tools, self._model), history, compaction
-        )
+        if prefix is None:
+            prefix = await self._prompts.prefix(tools, self._model)
+        session = self._session(record, tools, prefix, history, compaction)
         before = (record.model, record.environment, record.cwd)
         if before != (self._model.name, self.environment.name, str(self.folder)):
             await self._renew_prefix(session)
@@ -363,7 +363,7 @@ class Runtime:
         return ToolSet(tools, gate=approvals, shelf=self._shelf)
 
     async def _renew_prefix(self, session: Session) -> None:
-        session.prefix = self._prompts.prefix(session.tools, session.model)
+        session.prefix = await self._prompts.prefix(session.tools, session.model)
         await self.store.sessions.set_prefix(session.id, session.prefix)
         await self.store.sessions.move(
             session.id,

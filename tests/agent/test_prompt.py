@@ -2,10 +2,12 @@ import os
 from datetime import date
 from pathlib import Path
 
+from msgspec import structs
+
 from hermes_tui.agent.context_files import context_files
 from hermes_tui.agent.prompt import IDENTITY, PromptParts, system_prompt
 from hermes_tui.memory.files import MemoryFile
-from hermes_tui.skills.library import list_skills
+from hermes_tui.skills.library import SkillEntry, list_skills
 
 
 def parts(
@@ -18,6 +20,7 @@ def parts(
         user=MemoryFile("USER.md", tmp_path / "USER.md", user, 1375),
         memory=MemoryFile("MEMORY.md", tmp_path / "MEMORY.md", memory, 2200),
         skills=[],
+        skills_chars=1_000,
         context=context_files(tmp_path),
         environment="local",
         cwd=str(tmp_path),
@@ -104,3 +107,11 @@ def test_skills_are_listed_by_category_and_unreadable_ones_left_out(tmp_path: Pa
     (bad / "SKILL.md").write_text("no head", "utf-8")
     (entry,) = list_skills(tmp_path, tmp_path / "absent")
     assert (entry.name, entry.category, entry.description) == ("deploy", "ops", "Ship it.")
+
+
+def test_skills_that_do_not_fit_are_counted(tmp_path: Path) -> None:
+    listed = [SkillEntry(f"skill-{n}", "", "Does " + "x" * 80, tmp_path) for n in range(30)]
+    text = system_prompt(structs.replace(parts(tmp_path), skills=listed))
+    shown = text.count("- skill-")
+    assert 0 < shown < 30
+    assert f"- and {30 - shown} more in the folders beside these" in text
