@@ -23,16 +23,21 @@ from pathlib import Path
 
 import anyio
 import anyio.to_thread
+import msgspec
 
 from bench.dialogues import make_dialogues
 from bench.kernel import row
 from bench.retrieval import Dialogue, locomo, measure
+from hermes_tui.agent.approvals import Nobody
+from hermes_tui.core.memory import Source
 from hermes_tui.core.messages import Message, Text, user
+from hermes_tui.models.scripted import ScriptedModel, says
+from hermes_tui.runtime.runtime import Overrides, open_runtime
 from hermes_tui.store.import_forms import Said
 from hermes_tui.store.store import Store
 from hermes_tui.store.vectors import nearest
 
-PARTS = ("large", "middle", "append", "writers", "retrieval", "vectors")
+PARTS = ("large", "middle", "append", "writers", "remembering", "prefix", "retrieval", "vectors")
 MESSAGES_PER_SESSION = 50
 SENTENCES = 20_000
 BATCH = 10_000
@@ -42,6 +47,8 @@ QUERIES = 60
 """Of each kind."""
 WRITERS = 8
 APPENDED = 150
+REMEMBERED = 40
+TURNS = 20
 
 
 class Prose:
@@ -214,6 +221,63 @@ async def writers(folder: Path) -> None:
     row(f"{WRITERS} processes, {APPENDED} messages each: lost, locked", f"{lost}, {locked}", "0, 0")
 
 
+REMEMBERER = """
+import sys, anyio
+from pathlib import Path
+from hermes_tui.core.memory import Source
+from hermes_tui.memory.files import MemoryFiles
+from hermes_tui.memory.memory import Memory
+from hermes_tui.store.store import Store
+
+async def main(path, count):
+    folder = Path(path)
+    async with Store.open(folder / "memory.db") as store:
+        memory = Memory(MemoryFiles(folder / "memory"), store.memory_items)
+        for number in range(int(count)):
+            text = f"Fact {number} of writer {sys.argv[3]} holds."
+            await memory.add("memory", text, source=Source("agent"))
+
+anyio.run(main, *sys.argv[1:3])
+"""
+
+
+async def remembering(folder: Path) -> None:
+    """Several processes add to one memory file at once."""
+
+    def work() -> list[str]:
+        command = [sys.executable, "-c", REMEMBERER, str(folder), str(REMEMBERED)]
+        running = [
+            subprocess.Popen([*command, str(number)], stderr=subprocess.PIPE)
+            for number in range(WRITERS)
+        ]
+        return [process.communicate()[1].decode() for process in running]
+
+    errors = await anyio.to_thread.run_sync(work)
+    async with Store.open(folder / "memory.db") as store:
+        kept = {item.text for item in await store.memory_items.items(with_ended=True)}
+    failed = sum(bool(error) for error in errors)
+    what = f"{WRITERS} processes adding {REMEMBERED} memories each: lost, failed"
+    row(what, f"{WRITERS * REMEMBERED - len(kept)}, {failed}", "0, 0")
+
+
+async def prefix(folder: Path) -> None:
+    """What a session's requests begin with, while memory is written to between the turns."""
+    os.environ["HERMES_HOME"] = str(folder / "home")
+    model = ScriptedModel(*[says("Noted.") for _ in range(TURNS)])
+    overrides = Overrides(cwd=folder, model="rehearsal")
+    async with open_runtime(human=Nobody(), source="bench", overrides=overrides) as runtime:
+        session = await runtime.new_session()
+        session.model = model
+        for number in range(TURNS):
+            async with session.turn(f"prompt {number}") as turn:
+                async for _ in turn:
+                    pass
+            await runtime.memory.add("memory", f"Fact {number} holds.", source=Source("agent"))
+    seen = {msgspec.json.encode(request.prefix) for request in model.requests}
+    what = f"different prefixes in {len(model.requests)} turns with memory written in between"
+    row(what, f"{len(seen)}", "1")
+
+
 async def retrieval(folder: Path, name: str, dialogues: Sequence[Dialogue]) -> None:
     folder = folder / name.replace(" ", "-")
     folder.mkdir()
@@ -256,8 +320,13 @@ async def main() -> None:
             await search(folder, 10_000 if given.quick else 100_000, "<= 25 ms", "<= 2.0")
         if "append" in parts:
             await append(folder, 5_000 if given.quick else 100_000)
-        if "writers" in parts:
-            await writers(folder)
+        for part, work in {
+            "writers": writers,
+            "remembering": remembering,
+            "prefix": prefix,
+        }.items():
+            if part in parts:
+                await work(folder)
         if "retrieval" in parts:
             made = make_dialogues(3 if given.quick else 10)
             await retrieval(folder, "generated dialogues", made)

@@ -11,7 +11,7 @@ from hermes_tui.cli.doctor_finding import Finding
 from hermes_tui.cli.doctor_store import store
 from hermes_tui.config.paths import Paths, is_there, shown
 from hermes_tui.config.schema import Config
-from hermes_tui.runtime.environments import environment_choices, environment_kinds
+from hermes_tui.runtime.environments import environment_choices, is_known
 from hermes_tui.runtime.named_settings import FOLDER, problem_with
 
 LOW_BYTES = 1024**3
@@ -69,9 +69,9 @@ def home(paths: Paths) -> Iterator[Finding]:
 
 
 def environments(config: Config) -> Iterator[Finding]:
-    kinds, wanted = environment_kinds(), config.terminal.backend
+    wanted = config.terminal.backend
     listed = ", ".join(environment_choices(config)) or "none"
-    if wanted.partition(":")[0] in {*kinds, *config.environments}:
+    if is_known(wanted, config):
         yield Finding("environments", "ok", f"{listed}; {wanted} is used")
     else:
         yield Finding(

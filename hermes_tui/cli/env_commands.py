@@ -1,6 +1,7 @@
 """What the subcommands of `hermes env` do."""
 
 import os
+import re
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -24,14 +25,24 @@ from hermes_tui.core.environment import CommandResult, Ended
 from hermes_tui.core.errors import ConfigError, HermesError, RefusedError
 from hermes_tui.core.ports import Human
 from hermes_tui.core.tasks import task_group
-from hermes_tui.runtime.environments import build_environment, environment_choices, kind_of
+from hermes_tui.runtime.environments import (
+    build_environment,
+    environment_choices,
+    is_known,
+    kind_of,
+)
 from hermes_tui.runtime.places import Places
 from hermes_tui.safety.terminal_text import visible
+from hermes_tui.tools.labelled import LabelledLines
 
 Rest = ParamSpec("Rest")
 PROBE_SECONDS = 60
+_AS_IT_IS = ("utf-8", "surrogateescape")
+"""Bytes that are no text come out as they went in, also when a character is cut in two."""
 FOUND_KINDS = ("local", "ssh")
 """Machines that are there without Hermes."""
+_PATH_AFTER_TARGET = re.compile(r":(?=~|/(?!/))")
+_IMAGE_THEN_PATH = re.compile(r"/[^:]*:[~/]")
 
 
 class Desk(Struct, frozen=True):
@@ -151,17 +162,21 @@ async def run_command(desk: Desk, command: str, on: str, timeout: float, as_json
     results: dict[str, CommandResult | HermesError] = {}
 
     async def one(name: str) -> None:
-        label = f"{name}: " if len(names) > 1 else ""
+        lines = LabelledLines(name)
 
         async def show_output(data: bytes) -> None:
-            if not as_json:
-                _write_labelled(label, data)
+            if as_json:
+                return
+            if len(names) > 1:
+                data = lines.take(data.decode(*_AS_IT_IS)).encode(*_AS_IT_IS)
+            _write(data)
 
         try:
             environment = await desk.places.open(name)
             results[name] = await environment.run(command, timeout=timeout, on_output=show_output)
         except HermesError as error:
             results[name] = error
+        _write(lines.end().encode(*_AS_IT_IS))
 
     async with task_group() as tasks:
         for name in names:
@@ -203,16 +218,18 @@ def _result(name: str, result: CommandResult | HermesError) -> dict[str, object]
 async def copy(desk: Desk, source: str, target: str) -> None:
     """Copy one file; either side may be in an environment."""
     data = await _read(desk, source)
-    name, path = _split(desk, target)
+    name, path = split_place(target, desk.config)
     if name:
         await (await desk.places.open(name)).write_file(path, data)
     else:
-        await anyio.Path(path).write_bytes(data)
+        # As in every place: whole or not at all, with the mode of the file that was there.
+        here = build_environment("local", config=Config(), paths=desk.paths, cwd=desk.cwd)
+        await here.write_file(path, data)
     say(f"Copied {len(data):,} bytes to {target}.")
 
 
 async def _read(desk: Desk, source: str) -> bytes:
-    name, path = _split(desk, source)
+    name, path = split_place(source, desk.config)
     if name:
         return await (await desk.places.open(name)).read_file(path)
     try:
@@ -221,13 +238,26 @@ async def _read(desk: Desk, source: str) -> bytes:
         raise ConfigError(f"{path} cannot be read: {error.strerror}.") from error
 
 
-def _split(desk: Desk, text: str) -> tuple[str, str]:
-    """An environment's name, empty for this machine, and a path in it."""
-    head, colon, path = text.rpartition(":")
-    if not colon or head.startswith((".", "/")):
+def split_place(text: str, config: Config) -> tuple[str, str]:
+    """An environment's name, empty for this machine, and a path in it.
+
+    A path that is not absolute may have a colon only where the place has no target.
+
+    Raises:
+        ConfigError: what is before the colon is no environment.
+    """
+    word, colon, rest = text.partition(":")
+    if not colon or word.startswith((".", "/", "~")):
         return "", text
-    _check_known(head, desk.config)
-    return head, path
+    _check_known(word, config)
+    if word in config.environments or kind_of(word, config) == "local":
+        return word, rest
+    if rest.startswith(("/", "~")) and not _IMAGE_THEN_PATH.match(rest):
+        return word, rest
+    found = _PATH_AFTER_TARGET.search(rest)
+    at = found.start() if found else rest.rfind(":")
+    target, path = rest[: max(at, 0)], rest[at + 1 :]
+    return (f"{word}:{target}" if target else word), path
 
 
 def _check_known(name: str, config: Config) -> None:
@@ -236,11 +266,9 @@ def _check_known(name: str, config: Config) -> None:
     Raises:
         ConfigError: it is neither.
     """
-    choices = environment_choices(config)
-    if name.partition(":")[0] not in choices:
-        raise ConfigError(
-            f"There is no environment {name!r}.", hint=f"Choose one of: {', '.join(choices)}."
-        )
+    if not is_known(name, config):
+        choices = ", ".join(environment_choices(config))
+        raise ConfigError(f"There is no environment {name!r}.", hint=f"Choose one of: {choices}.")
 
 
 async def stop(desk: Desk, name: str) -> None:
@@ -292,9 +320,7 @@ def _here() -> Path:
     return folder
 
 
-def _write_labelled(label: str, data: bytes) -> None:
-    if label:
-        data = b"".join(label.encode() + line for line in data.splitlines(keepends=True))
+def _write(data: bytes) -> None:
     sys.stdout.buffer.write(data)
     sys.stdout.buffer.flush()
 

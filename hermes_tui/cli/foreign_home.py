@@ -75,8 +75,12 @@ def messages_of(database: Path) -> Iterator[Said | NotKept | FormError]:
         HermesError: it is no database of hermes-agent, or is damaged.
     """
     try:
-        with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
+        # Batches are read by whichever thread is free, one at a time.
+        with closing(
+            sqlite3.connect(f"file:{database}?mode=ro", uri=True, check_same_thread=False)
+        ) as connection:
             connection.row_factory = sqlite3.Row
+            connection.text_factory = _decoded
             rows = connection.execute(
                 "SELECT m.*, s.cwd AS session_cwd, coalesce(nullif(s.title, ''), "
                 "(SELECT substr(content, 1, 60) FROM messages WHERE session_id = s.id "
@@ -84,7 +88,7 @@ def messages_of(database: Path) -> Iterator[Said | NotKept | FormError]:
                 "JOIN sessions s ON s.id = m.session_id WHERE m.active = 1 ORDER BY m.id"
             )
             for row in rows:
-                yield from read_entry(_entry(row))
+                yield from _read(row)
     except sqlite3.Error as error:
         raise HermesError(
             f"{database} cannot be read: {error}.", hint="Close hermes-agent and try again."
@@ -96,6 +100,19 @@ def skills_of(folder: Path) -> Iterator[Path]:
     for file in sorted(folder.glob("**/SKILL.md")):
         if not any(part.startswith(".") for part in file.relative_to(folder).parts):
             yield file.parent
+
+
+def _decoded(raw: bytes) -> str:
+    return raw.decode("utf-8", "replace")
+
+
+def _read(row: sqlite3.Row) -> Iterator[Said | NotKept | FormError]:
+    try:
+        entry = _entry(row)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        yield FormError(f"is no JSON: {error}")
+        return
+    yield from read_entry(entry)
 
 
 def _entry(row: sqlite3.Row) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections import Counter
 from itertools import islice
 from pathlib import Path
 from typing import Any, cast
@@ -12,6 +13,7 @@ import msgspec
 
 from hermes_tui.cli.foreign_home import messages_of, settings_of, skills_of
 from hermes_tui.cli.printing import count, print_line, say
+from hermes_tui.cli.session_transfer import mended
 from hermes_tui.config.edit import checked_type, set_value
 from hermes_tui.config.files import read_regular
 from hermes_tui.config.keys import dotted
@@ -24,7 +26,7 @@ from hermes_tui.memory.files import MemoryFiles
 from hermes_tui.memory.layout import parse
 from hermes_tui.memory.memory import Memory
 from hermes_tui.models.catalog import PROVIDERS
-from hermes_tui.store.import_forms import Said
+from hermes_tui.store.import_forms import FormError, NotKept, Said
 from hermes_tui.store.store import Store
 
 BATCH = 1000
@@ -189,21 +191,29 @@ class _Import:
         database = self._home / "state.db"
         if not is_there(database):
             return
-        importer, added, skipped = store.importer(), 0, 0
-        sessions: set[str] = set()
+        importer, added, answered, orphans = store.importer(), 0, 0, 0
+        left, sessions, deleted = Counter[type](), set[str](), set[str]()
         items = messages_of(database)
         try:
             while batch := await anyio.to_thread.run_sync(lambda: list(islice(items, BATCH))):
                 said = [one for one in batch if isinstance(one, Said)]
-                skipped += len(batch) - len(said)
+                left.update(type(one) for one in batch)
                 taken = await importer.take(said)
-                added += taken.added
+                added, answered = added + taken.added, answered + taken.answered
+                orphans += taken.orphans
+                deleted |= taken.deleted
                 sessions.update(taken.sessions)
         except HermesError as error:
             self._left.append(f"the rest of its sessions: {error}")
         self._took(f"{count(added, 'new message')} of {count(len(sessions), 'session')}")
-        if skipped:
-            self._left.append(f"{count(skipped, 'message')} that hold no text")
+        for line in mended(answered, orphans):
+            print_line(f"  {line}")
+        if deleted:
+            self._left.append(f"{count(len(deleted), 'session')} deleted here; see `restore`")
+        if left[NotKept]:
+            self._left.append(f"{count(left[NotKept], 'message')} that hold no text")
+        if left[FormError]:
+            self._left.append(f"{count(left[FormError], 'message')} that cannot be read")
 
     async def _count_only(self) -> None:
         for name in MEMORY.values():

@@ -13,8 +13,8 @@ from typing import Any, Concatenate, ParamSpec
 import anyio
 import msgspec
 
-from hermes_tui.cli.diagnostics import Ink, say
-from hermes_tui.config.files import replace_file
+from hermes_tui.cli.diagnostics import Ink
+from hermes_tui.cli.printing import print_json, print_line, say, write_file
 from hermes_tui.config.paths import find_paths
 from hermes_tui.core.errors import ConfigError, StoreError
 from hermes_tui.core.memory import MemoryItem, Target
@@ -57,17 +57,17 @@ async def show(memory: Memory, as_json: bool) -> None:
     items = await _items_if_kept(memory)
     found = {doubt.item.id: doubt.reason for doubt in doubts(items, datetime.now(UTC))}
     if as_json:
-        _json([_file_as_json(file, items, found) for file in files])
+        print_json([_file_as_json(file, items, found) for file in files])
         return
     for number, file in enumerate(files):
         if number:
-            _print("")
-        _print(_heading(file))
+            print_line("")
+        print_line(_heading(file))
         known = {item.text: item for item in _of(file, items)}
         for entry in file.entries:
             _entry(entry, known.get(entry), found)
         if not file.entries:
-            _print("  (nothing yet)")
+            print_line("  (nothing yet)")
         for problem in file.problems:
             say(f"! {problem}")
 
@@ -96,14 +96,14 @@ async def history(memory: Memory, text: str, limit: int, as_json: bool) -> None:
     items = await memory.items(with_ended=True)
     wanted = [item for item in reversed(items) if text.casefold() in item.text.casefold()]
     if as_json:
-        _json(wanted[:limit])
+        print_json(wanted[:limit])
         return
     if not wanted:
         say("Nothing was ever remembered." if not text else f"No item has {text!r} in it.")
     for item in wanted[:limit]:
         when = _day(item.learnt_at)
         state = f"{item.ending} {_day(item.ended_at)}" if item.ended_at else "kept"
-        _print(f"{item.id:>5}  {when}  {item.target:<6}  {state:<21}  {_line(item.text)}")
+        print_line(f"{item.id:>5}  {when}  {item.target:<6}  {state:<21}  {_line(item.text)}")
     if len(wanted) > limit:
         say(f"{len(wanted) - limit} older ones are not shown; pass --limit.")
 
@@ -112,9 +112,9 @@ async def why(memory: Memory, item_id: int, as_json: bool) -> None:
     item = await memory.item(item_id)
     items = await memory.items(with_ended=True)
     if as_json:
-        _json(item)
+        print_json(item)
         return
-    _print(item.text)
+    print_line(item.text)
     rows = [
         ("file", NAMES[item.target]),
         ("kind", item.kind + (", pinned" if item.is_pinned else "")),
@@ -135,7 +135,7 @@ async def why(memory: Memory, item_id: int, as_json: bool) -> None:
     ]
     rows += [("stale?", doubt.reason) for doubt in _doubts(items) if doubt.item.id == item.id]
     for name, value in rows:
-        _print(f"  {name:<12} {value}")
+        print_line(f"  {name:<12} {value}")
 
 
 async def forget(memory: Memory, item_id: int, hard: bool) -> None:
@@ -163,29 +163,29 @@ async def verify(memory: Memory, confirmed: Sequence[int], as_json: bool) -> Non
     items = await memory.items()
     found = _doubts(items)
     if as_json:
-        _json(found)
+        print_json(found)
         return
     for doubt in found:
-        _print(f"{doubt.item.id:>5}  stale?  {_line(doubt.item.text)}")
-        _print(f"{'':>5}          {doubt.reason}")
+        print_line(f"{doubt.item.id:>5}  stale?  {_line(doubt.item.text)}")
+        print_line(f"{'':>5}          {doubt.reason}")
     flagged = 0
     for item in items:
         for finding in scan(item.text):
             flagged += 1
-            _print(f"{item.id:>5}  {finding.severity}!  {_line(item.text)}")
-            _print(f"{'':>5}          {finding.reason}")
+            print_line(f"{item.id:>5}  {finding.severity}!  {_line(item.text)}")
+            print_line(f"{'':>5}          {finding.reason}")
     say(f"{len(items)} items checked: {len(found)} may be out of date, {flagged} are suspicious.")
 
 
 async def list_conflicts(memory: Memory, as_json: bool) -> None:
     found = conflicts(await memory.items())
     if as_json:
-        _json(found)
+        print_json(found)
         return
     for pair in found:
-        _print(f"{pair.reason}:")
+        print_line(f"{pair.reason}:")
         for item in (pair.older, pair.newer):
-            _print(f"{item.id:>5}  {_day(item.learnt_at)}  {_line(item.text)}")
+            print_line(f"{item.id:>5}  {_day(item.learnt_at)}  {_line(item.text)}")
     if found:
         say("Keep one of each: hermes memory forget ID")
     else:
@@ -198,7 +198,8 @@ async def export(memory: Memory, to: str) -> None:
     if not to:
         sys.stdout.write(text)
         return
-    await anyio.to_thread.run_sync(_write, to, text)
+    content = text.encode("utf-8", "replace")
+    await anyio.to_thread.run_sync(write_file, to, content)
     say(f"Wrote {len(items)} items to {to}.")
 
 
@@ -225,9 +226,9 @@ def _entry(entry: str, item: MemoryItem | None, found: dict[int, str]) -> None:
     number = str(item.id) if item else "-"
     first, *more = entry.splitlines()
     pinned = " (pinned)" if item and item.is_pinned else ""
-    _print(f"{number:>5}  {first}{pinned}")
+    print_line(f"{number:>5}  {first}{pinned}")
     for line in more:
-        _print(f"{'':>5}  {line}")
+        print_line(f"{'':>5}  {line}")
     ink = Ink(sys.stdout)
     if item and item.id in found:
         sys.stdout.write(f"{'':>5}  {ink.warn('stale?')} {visible(found[item.id])}\n")
@@ -276,13 +277,6 @@ def _open_editor(path: Path) -> None:
         )
 
 
-def _write(to: str, text: str) -> None:
-    path = Path(to).expanduser()
-    if path.is_dir():
-        raise ConfigError(f"{to!r} is a folder.", hint="Name a file in it.")
-    replace_file(path, text.encode("utf-8", "replace"), mode=0o600)
-
-
 def _done(change: Change) -> None:
     for line in told(change).splitlines():
         say(line)
@@ -304,11 +298,3 @@ def _moment(at: datetime) -> str:
 def _line(text: str) -> str:
     line = " ".join(text.split())
     return line if len(line) <= 80 else f"{line[:79]}…"
-
-
-def _print(text: str) -> None:
-    sys.stdout.write(visible(text) + "\n")
-
-
-def _json(value: Any) -> None:
-    sys.stdout.write(msgspec.json.encode(value).decode() + "\n")

@@ -12,7 +12,7 @@ from hermes_tui.cli.printing import print_json, print_line, say
 from hermes_tui.config.paths import find_paths, shown
 from hermes_tui.core.messages import Message
 from hermes_tui.safety.call_text import call_text
-from hermes_tui.store.sessions import SessionRecord
+from hermes_tui.store.sessions import SessionRecord, Which
 from hermes_tui.store.store import Store
 
 Rest = ParamSpec("Rest")
@@ -34,14 +34,18 @@ def run(
     anyio.run(work)
 
 
-async def list_sessions(store: Store, text: str, limit: int, as_json: bool) -> None:
-    found = await store.sessions.newest(limit=limit + 1, text=text)
+async def list_sessions(
+    store: Store, text: str, limit: int, as_json: bool, is_archived: bool = False
+) -> None:
+    which: Which = "archived" if is_archived else "listed"
+    found = await store.sessions.newest(limit=limit + 1, text=text, which=which)
     has_more, found = len(found) > limit, found[:limit]
     if as_json:
         print_json(found)
         return
     if not found:
-        say("No sessions yet." if not text else f"No session has {text!r} in title or folder.")
+        none = "No archived sessions." if is_archived else "No sessions yet."
+        say(none if not text else f"No session has {text!r} in title or folder.")
     for record in found:
         print_line(_row(record))
     if has_more:
@@ -75,8 +79,8 @@ async def delete(store: Store, session: str) -> None:
 
 
 async def restore(store: Store, session: str) -> None:
-    await store.sessions.restore(session)
-    say(f"Restored {session}.")
+    restored = await store.sessions.restore(session)
+    say(f"Restored {restored}.")
 
 
 def _row(record: SessionRecord) -> str:

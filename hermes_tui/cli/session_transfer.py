@@ -11,14 +11,13 @@ import anyio.to_thread
 import msgspec
 from msgspec import Struct
 
-from hermes_tui.cli.printing import count, print_json, say
-from hermes_tui.config.files import replace_file
-from hermes_tui.core.errors import ConfigError, HermesError
+from hermes_tui.cli.printing import count, print_json, say, write_file
+from hermes_tui.core.errors import HermesError
 from hermes_tui.core.messages import Message, Part, Role, Text
 from hermes_tui.safety.call_text import call_text
 from hermes_tui.safety.terminal_text import visible
 from hermes_tui.store.import_forms import FormError, NotKept, Said, read_entry
-from hermes_tui.store.importing import Importer
+from hermes_tui.store.importing import Importer, Taken
 from hermes_tui.store.messages import StoredMessage
 from hermes_tui.store.sessions import SessionRecord
 from hermes_tui.store.store import Store
@@ -47,7 +46,7 @@ async def export(store: Store, session: str, to: str, markdown: bool) -> None:
     records = (
         [await store.sessions.get(session)]
         if session
-        else list(reversed(await store.sessions.newest(limit=-1)))
+        else list(reversed(await store.sessions.newest(limit=-1, which="all")))
     )
     texts: list[str] = []
     written = 0
@@ -63,7 +62,7 @@ async def export(store: Store, session: str, to: str, markdown: bool) -> None:
         text = "".join(texts)
         sys.stdout.write(visible(text) if sys.stdout.isatty() else text)
         return
-    replace_file(_target(to), "".join(texts).encode("utf-8", "replace"), mode=0o600)
+    write_file(to, "".join(texts).encode("utf-8", "replace"))
     say(f"Wrote {count(written, 'message')} to {to}.")
 
 
@@ -88,7 +87,8 @@ class _Report:
     def __init__(self, file: str) -> None:
         self._file = file
         self._sessions: dict[str, str] = {}
-        self._added = self._known = self._bad = 0
+        self._added = self._known = self._bad = self._answered = self._orphans = 0
+        self._deleted: set[str] = set()
         self._left_out: Counter[str] = Counter()
 
     def bad(self, line: int, reason: str) -> None:
@@ -99,10 +99,13 @@ class _Report:
     def left_out(self, reason: str) -> None:
         self._left_out[reason] += 1
 
-    def taken(self, sessions: dict[str, str], added: int, known: int) -> None:
-        self._sessions.update(sessions)
-        self._added += added
-        self._known += known
+    def taken(self, taken: Taken) -> None:
+        self._sessions.update(taken.sessions)
+        self._added += taken.added
+        self._known += taken.known
+        self._answered += taken.answered
+        self._orphans += taken.orphans
+        self._deleted |= taken.deleted
 
     def tell(self, *, as_json: bool) -> None:
         """The outcome in a sentence, or as JSON.
@@ -112,7 +115,7 @@ class _Report:
         """
         if self._bad > SHOWN_PROBLEMS:
             say(f"… and {self._bad - SHOWN_PROBLEMS:,} more such lines.")
-        if not self._added and not self._known:
+        if not self._added and not self._known and not self._deleted:
             raise HermesError(
                 f"{self._file!r} holds no message that can be taken in.",
                 hint="Give lines of {session, title, role, content, time}, or ShareGPT or OpenAI "
@@ -126,9 +129,18 @@ class _Report:
         if self._known:
             parts.append(f"{self._known:,} were there already")
         parts += [f"{number:,} left out ({why})" for why, number in self._left_out.items()]
+        parts += mended(self._answered, self._orphans)
         if self._bad:
             parts.append(f"{self._bad:,} could not be read")
         say(f"{'; '.join(parts)}.")
+        for session_id in sorted(self._deleted):
+            say(f"Session {session_id} was deleted here: hermes sessions restore {session_id}")
+
+
+def mended(answered: int, orphans: int) -> list[str]:
+    """What an import had to change for a conversation to go on."""
+    parts = [f"{count(answered, 'call')} marked as without a result"] if answered else []
+    return [*parts, f"{count(orphans, 'result')} of no call kept as text"] if orphans else parts
 
 
 async def _take(importer: Importer, batch: list[tuple[int, Any]], report: _Report) -> None:
@@ -147,7 +159,7 @@ async def _take(importer: Importer, batch: list[tuple[int, Any]], report: _Repor
                     report.bad(line, str(one))
     if said:
         taken = await importer.take(said)
-        report.taken(taken.sessions, taken.added, taken.known)
+        report.taken(taken)
 
 
 def _entries(name: str) -> Iterator[tuple[int, Any]]:
@@ -217,13 +229,6 @@ def _exported(record: SessionRecord, stored: StoredMessage) -> ExportedMessage:
         cwd=record.cwd,
         parts=None if is_prose else message.parts,
     )
-
-
-def _target(name: str) -> Path:
-    path = Path(name).expanduser()
-    if path.is_dir():
-        raise ConfigError(f"{name!r} is a folder.", hint="Name a file in it.")
-    return path
 
 
 def _markdown(record: SessionRecord, messages: Iterable[Message]) -> str:

@@ -28,12 +28,13 @@ SessionArgument = Annotated[
 def list_(
     text: Annotated[str, typer.Argument(help="Only those with this in title, id or folder.")] = "",
     limit: Annotated[int, typer.Option("--limit", "-n", min=1)] = 20,
+    archived: Annotated[bool, typer.Option("--archived", help="Those put away for age.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """List sessions, the last used first."""
     from hermes_tui.cli import session_commands
 
-    session_commands.run(session_commands.list_sessions, text, limit, as_json)
+    session_commands.run(session_commands.list_sessions, text, limit, as_json, archived)
 
 
 @app.command()
@@ -127,8 +128,10 @@ def delete(session: SessionArgument) -> None:
 
 
 @app.command()
-def restore(session: Annotated[str, typer.Argument(help="Its whole id.")]) -> None:
-    """Bring back a deleted session."""
+def restore(
+    session: Annotated[str, typer.Argument(help="Its id, or how the id begins.")],
+) -> None:
+    """Bring back a deleted or archived session."""
     from hermes_tui.cli import session_commands
 
     session_commands.run(session_commands.restore, session)

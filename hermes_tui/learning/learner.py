@@ -4,12 +4,21 @@ Nothing here is on the way of an answer. Every write says what it was and can be
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
+import anyio
+import anyio.to_thread
 from msgspec import Struct
 
-from hermes_tui.core.errors import ConfigError, ModelError, RefusedError, ToolError
+from hermes_tui.core.errors import (
+    ConfigError,
+    ContentRefusedError,
+    ContextOverflowError,
+    ModelError,
+    RefusedError,
+    ToolError,
+)
 from hermes_tui.core.memory import Source
 from hermes_tui.core.messages import Message
 from hermes_tui.core.ports import Model
@@ -25,14 +34,21 @@ from hermes_tui.learning.reflection import (
     reflected,
 )
 from hermes_tui.memory.memory import Change, Memory
-from hermes_tui.memory.preferences import Preferences
+from hermes_tui.memory.preferences import Counted, Preferences
+from hermes_tui.store.importing import SOURCE as IMPORTED
+from hermes_tui.store.reviews import Span
 from hermes_tui.store.store import Store
+from hermes_tui.store.summaries import Note
 
 LOG = logging.getLogger(__name__)
 
 IDLE = timedelta(minutes=10)
 """A session nobody has used for so long has ended, as far as anybody can tell."""
+PAUSE = timedelta(minutes=1)
+"""A session another process used more recently may be in the middle of something."""
 LOOK_BACK = timedelta(days=7)
+AT_ONCE = 20
+"""How many sessions one idle moment looks back at."""
 
 
 class Learnt(Struct, frozen=True):
@@ -41,16 +57,20 @@ class Learnt(Struct, frozen=True):
     session_id: str
     changes: tuple[Change, ...] = ()
     preferences: tuple[str, ...] = ()
-    """`key: value`, those newly counted."""
+    """`key: value`, those that count from now on."""
+    counted: tuple[Counted, ...] = ()
+    """All that was counted, in that order."""
     usage: Usage = Usage()
 
     @property
     def text(self) -> str:
         """What was remembered, in a line for people; empty when nothing was."""
-        items = [item.text for change in self.changes for item in change.learnt]
-        told = [f"“{text}”" for text in items] + [f"a preference ({p})" for p in self.preferences]
+        told = [text for change in self.changes for text in _told(change)]
+        told += [f"a preference ({one})" for one in self.preferences]
         if not told:
             return ""
+        gone = [one for change in self.changes for one in change.gone]
+        told += [f"archived “{one.text}”" for one in gone if one.ending == "archived"]
         spent = self.usage.input_tokens + self.usage.output_tokens
         cost = f" ({spent:,} tokens)" if spent else ""
         return f"Remembered: {'; '.join(told)}{cost}."
@@ -80,9 +100,13 @@ class Learner:
         self._model = model
         self._writes_notes = writes_notes
         self._now = now
+        self._refused: set[str] = set()
+        """Ids of sessions the model will not look at, however often it is asked."""
 
     async def review(self, session_id: str) -> Learnt:
         """Keep what the messages since the last review teach. Each message is reviewed once.
+
+        A review that does not come to its end leaves its messages to the next one.
 
         Raises:
             ModelError: the model failed.
@@ -91,6 +115,14 @@ class Learner:
         span = await self._store.reviews.claim(session_id)
         if span is None:
             return Learnt(session_id)
+        try:
+            return await self._reviewed(session_id, span)
+        except BaseException:
+            with anyio.CancelScope(shield=True):  # a lost claim is a lost lesson
+                await self._store.reviews.release(session_id, span)
+            raise
+
+    async def _reviewed(self, session_id: str, span: Span) -> Learnt:
         stored = await self._store.messages.of_session(session_id, before=span.upto + 1)
         messages = [one.message for one in stored if one.id > span.after]
         lessons, usage = await self._lessons(session_id, messages)
@@ -98,9 +130,10 @@ class Learner:
             change for fact in lessons.facts if (change := await self._keep(session_id, fact))
         ]
         counted = [
-            told for one in lessons.preferences if (told := await self._count(session_id, one))
+            one for taste in lessons.preferences if (one := await self._count(session_id, taste))
         ]
-        return Learnt(session_id, tuple(changes), tuple(counted), usage)
+        news = {one.key: _news(one) for one in counted if one.value != one.was}
+        return Learnt(session_id, tuple(changes), tuple(news.values()), tuple(counted), usage)
 
     async def catch_up(self, *, but: str = "") -> list[Learnt]:
         """Review the sessions others left behind, such as one-shots; `but` is in use.
@@ -108,12 +141,17 @@ class Learner:
         Raises:
             HermesError: memory or the store cannot be read or written.
         """
-        now = self._now()
-        ids = await self._store.reviews.pending(since=now - LOOK_BACK, before=now, but=but)
+        now, skipped = self._now(), len(self._refused)
+        ids = await self._store.reviews.pending(
+            since=now - LOOK_BACK, before=now - PAUSE, but=but, limit=AT_ONCE + skipped
+        )
         found: list[Learnt] = []
-        for session_id in ids:
+        for session_id in [one for one in ids if one not in self._refused]:
             try:
                 found.append(await self.review(session_id))
+            except (ContextOverflowError, ContentRefusedError) as error:
+                LOG.warning("Session %s cannot be reviewed: %s", session_id, error)
+                self._refused.add(session_id)
             except ModelError as error:
                 LOG.warning("Session %s was not reviewed: %s", session_id, error)
                 break
@@ -122,16 +160,19 @@ class Learner:
     async def note(self, session_id: str) -> None:
         """Write down what a session was about, from all of its messages.
 
+        What was imported is noted by rule: nobody asked for a model to be paid for it.
+
         Raises:
+            NotFoundError: the session was deleted.
             StoreError: the store cannot be read or written.
         """
+        record = await self._store.sessions.get(session_id)
         stored = await self._store.messages.of_session(session_id)
         if not stored:
             return
         messages = [one.message for one in stored]
-        model = self._model() if self._writes_notes else None
-        method = METHOD
-        note = extract(messages)
+        model = self._model() if self._writes_notes and record.source != IMPORTED else None
+        note, method = None, METHOD
         if model is not None and is_worthwhile(messages):
             try:
                 note, usage = await written_note(model, messages)
@@ -139,8 +180,11 @@ class Learner:
                 await self._store.usage.record(session_id, usage, model.name)
             except ModelError as error:
                 LOG.warning("The note on %s is extractive: %s", session_id, error)
-        if note.text:
-            await self._store.summaries.put(session_id, note, upto=stored[-1].id, method=method)
+        if note is None:
+            note = await anyio.to_thread.run_sync(extract, messages)
+        if not note.text:  # a session without a note would be looked at again and again
+            note = Note(summary=record.title or "Nothing was said in words.")
+        await self._store.summaries.put(session_id, note, upto=stored[-1].id, method=method)
 
     async def note_ended(self, *, limit: int = 5) -> int:
         """Write notes on sessions that have ended without one; returns how many it looked at.
@@ -181,13 +225,15 @@ class Learner:
         return await self._store.reviews.archive(self._now() - timedelta(days=retention_days))
 
     async def undo(self, learnt: Learnt) -> None:
-        """Take back what a review wrote into memory.
+        """Take back what a review remembered and counted.
 
         Raises:
             HermesError: memory cannot be written.
         """
         for change in reversed(learnt.changes):
             await self._memory.undo(change)
+        for counted in reversed(learnt.counted):
+            await self._preferences.put_back(counted)
 
     async def _lessons(self, session_id: str, messages: Sequence[Message]) -> tuple[Lessons, Usage]:
         known = [
@@ -213,15 +259,24 @@ class Learner:
             return None
         return change if change.learnt else None
 
-    async def _count(self, session_id: str, taste: Taste) -> str:
+    async def _count(self, session_id: str, taste: Taste) -> Counted | None:
+        preferences, at = self._preferences, self._now()
         try:
             if taste.is_wish:
-                await self._preferences.wish(taste.key, taste.value, at=self._now())
-            else:
-                await self._preferences.observe(
-                    taste.key, taste.value, session=session_id, at=self._now()
-                )
-        except ConfigError as error:
+                return await preferences.wish(taste.key, taste.value, at=at)
+            return await preferences.observe(taste.key, taste.value, session=session_id, at=at)
+        except (ConfigError, RefusedError) as error:
             LOG.info("Not counted: %s", error)
-            return ""
-        return f"{taste.key}: {taste.value}" if taste.is_wish else ""
+            return None
+
+
+def _news(counted: Counted) -> str:
+    return f"{counted.key}: {counted.value or f'no longer {counted.was}'}"
+
+
+def _told(change: Change) -> Iterator[str]:
+    """What a change learnt, each with what it takes the place of."""
+    for item in change.learnt:
+        old = [one.text for one in change.gone if one.by == item.text]
+        instead = " and ".join(f"“{text}”" for text in old)
+        yield f"“{item.text}” in place of {instead}" if old else f"“{item.text}”"

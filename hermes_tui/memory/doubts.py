@@ -10,10 +10,12 @@ from msgspec import Struct
 
 from hermes_tui.core.memory import MemoryItem
 from hermes_tui.memory.decay import LIFE_DAYS
-from hermes_tui.memory.subjects import contradiction, supersedes
+from hermes_tui.memory.subjects import claim, contradiction, supersedes
 
 STALE_LIVES = 4
 """An item that nobody confirmed for so many times its life is in doubt."""
+COMPARED = 50
+"""Of one subject so many items at most are compared."""
 
 _PATH = re.compile(r"(?<![\w/:.~$])(~?/[\w.@+-][\w.@+/-]*)")
 _COMMAND = re.compile(
@@ -57,8 +59,13 @@ class Conflict(Struct, frozen=True):
 def doubts(items: Sequence[MemoryItem], at: datetime) -> list[Doubt]:
     """The items in doubt, each with the first reason found. Looks at the disk."""
     found: list[Doubt] = []
-    for item in items:
-        if newer := _newer(item, items):
+    claims = [(claim(item.text), item) for item in items]
+    about: dict[tuple[str, ...], list[MemoryItem]] = {}
+    for one, item in claims:
+        if one is not None:
+            about.setdefault(one.subject, []).append(item)
+    for one, item in claims:
+        if one and (newer := _newer(item, about[one.subject][:COMPARED])):
             found.append(Doubt(item, f"A newer item says otherwise: {newer.text!r}.", True))
         elif reason := _outdated(item, at):
             found.append(Doubt(item, reason))

@@ -25,7 +25,7 @@ from hermes_tui.memory.layout import SEPARATOR, joined, parse
 
 NAMES: dict[Target, str] = {"memory": "MEMORY.md", "user": "USER.md"}
 LIMITS: dict[Target, int] = {"memory": 2200, "user": 1375}
-MAX_BYTES = 256 * 1024
+MAX_BYTES = 64 * 1024
 LOCK_SECONDS = 30.0
 _LOCK_RETRY_SECONDS = 0.02
 

@@ -11,11 +11,6 @@ from msgspec import Struct
 SEPARATOR = "\n§\n"
 
 _BETWEEN = re.compile(r"^[ \t]*§[ \t]*$", re.MULTILINE)
-_CONFLICT = re.compile(
-    r"^<{7}(?: .*)?\n(?P<ours>(?:.*\n)*?)(?:\|{7}(?: .*)?\n(?:.*\n)*?)?={7}\n"
-    r"(?P<theirs>(?:.*\n)*?)>{7}(?: .*)?$",
-    re.MULTILINE,
-)
 _MARKER = re.compile(r"^(?:<{7}|>{7}|\|{7})(?: .*)?$", re.MULTILINE)
 
 
@@ -32,7 +27,7 @@ def parse(raw: bytes) -> Content:
     text, problems = _decoded(raw)
     text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     if _MARKER.search(text):
-        text = _CONFLICT.sub(_both_sides, text)
+        text = _without_conflicts(text)
         text = _MARKER.sub("§", text)
         problems.append("holds merge markers; what stands on both sides is read")
     return Content(tuple(_entries(text)), tuple(problems))
@@ -55,10 +50,40 @@ def _entries(text: str) -> Iterable[str]:
             yield entry
 
 
-def _both_sides(conflict: re.Match[str]) -> str:
+def _without_conflicts(text: str) -> str:
+    """`text` with both sides of each conflict; one that does not end stays as it is."""
+    done: list[str] = []
+    sides = dict[str, list[str]]()
+    begun: list[str] = []
+    side = ""
+    for line in text.split("\n"):
+        mark = line[:7] if len(line) == 7 or line[7:8] == " " else ""
+        if mark == "<<<<<<<":
+            done += begun
+            begun, side = [line], mark
+            sides = dict[str, list[str]](zip(_SIDES, ([], [], []), strict=True))
+        elif not side:
+            done.append(line)
+        elif mark == ">>>>>>>" and side == "=======":
+            done.append(_both_sides(sides["<<<<<<<"], sides["======="]))
+            begun, side = [], ""
+        else:
+            begun.append(line)
+            if (side, mark) in _NEXT_SIDE:
+                side = mark
+            else:
+                sides[side].append(line)
+    return "\n".join([*done, *begun])
+
+
+_SIDES = ("<<<<<<<", "|||||||", "=======")
+_NEXT_SIDE = {("<<<<<<<", "|||||||"), ("<<<<<<<", "======="), ("|||||||", "=======")}
+
+
+def _both_sides(*sides: list[str]) -> str:
     """Each side of a conflict once; what both have is not said twice."""
-    sides = [_BETWEEN.split(conflict[name]) for name in ("ours", "theirs")]
-    parts = dict.fromkeys(part.strip() for side in sides for part in side)
+    texts = (_BETWEEN.split("\n".join(side)) for side in sides)
+    parts = dict.fromkeys(part.strip() for side in texts for part in side)
     return joined(["", *(part for part in parts if part), ""])
 
 

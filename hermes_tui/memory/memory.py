@@ -22,6 +22,8 @@ Consolidate = Callable[[Sequence[str], int], Awaitable[list[str]]]
 answer begins with the numbers of the entries it stands for: `[1,3] Text`."""
 
 MAX_EVIDENCE_CHARS = 4_000
+COMPARED = 50
+"""With so many new entries at most, what somebody took out by hand is compared."""
 NO_HISTORY = "The history of memory is not kept: the store cannot be used."
 
 
@@ -96,6 +98,9 @@ class Memory:
     async def undo(self, change: Change) -> Change:
         """Take back what a write did: what it learnt goes, what it ended comes back.
 
+        What was superseded comes back only while what took its place is there to go: if that
+        has been superseded since, the older is no more true than it.
+
         Raises:
             StoreError: there is no history to take it from.
         """
@@ -105,10 +110,12 @@ class Memory:
         target: Target = "user" if change.file.name == "USER.md" else "memory"
 
         def work(draft: Draft) -> None:
+            there = {None, *(item.id for item in draft.old_items)}
             for entry in [entry for entry in draft.entries if entry in learnt]:
                 draft.drop(entry, "forgotten", reason="undone")
             for item in before:
-                if item.ended_at is not None and item.text not in draft.entries:
+                is_due = item.ended_at is not None and item.superseded_by in there
+                if is_due and item.text not in draft.entries:
                     draft.put_back(item)
 
         return await self._write(target, work, Source())
@@ -234,7 +241,7 @@ class Memory:
             if fresh or vanished:
                 hand = Source("hand")
                 learnt = [Learnt(text, guessed_kind(text, target), hand) for text in fresh]
-                ended = [_vanished(item, fresh) for item in vanished]
+                ended = [_vanished(item, fresh[:COMPARED]) for item in vanished]
                 for item in await self._ledger.record(target, learnt=learnt, ended=ended):
                     known[item.text] = item
                     notes += [f"By hand, {item.text!r}: {one.reason}" for one in scan(item.text)]
@@ -254,7 +261,7 @@ class Memory:
             return []
         at = self._now()
         found = await anyio.to_thread.run_sync(doubts, draft.old_items, at)
-        clear_out(draft, before.limit, at, found)
+        await anyio.to_thread.run_sync(clear_out, draft, before.limit, at, found)
         return candidates(draft)
 
     def _settle(

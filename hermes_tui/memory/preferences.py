@@ -16,11 +16,14 @@ from msgspec import Struct, structs
 
 from hermes_tui.config.files import editing, read_regular, replace_file
 from hermes_tui.config.paths import shown
-from hermes_tui.core.errors import ConfigError, NotFoundError
+from hermes_tui.core.errors import ConfigError, NotFoundError, RefusedError
+from hermes_tui.safety.scanner import blocks, scan
 
 KEY = re.compile(r"[a-z][a-z0-9_]{0,39}")
 MAX_VALUE_CHARS = 120
 MAX_BYTES = 256 * 1024
+VALUES_KEPT = 20
+"""Of one key; those with least for them go."""
 MIN_OBSERVATIONS, MIN_SESSIONS, MIN_MEAN = 3, 2, 0.8
 SESSIONS_KEPT = 20
 
@@ -46,8 +49,21 @@ class Observed(Struct, frozen=True, omit_defaults=True):
         return self.is_wished or (is_seen and mean >= MIN_MEAN)
 
 
-Observations = dict[str, dict[str, Observed]]
+Values = dict[str, Observed]
+Observations = dict[str, Values]
 """By key, then by value."""
+
+
+class Counted(Struct, frozen=True):
+    """What one sign or wish did."""
+
+    key: str
+    before: Values
+    """What was observed of the key until then."""
+    value: str
+    """The one that counts now; empty for none."""
+    was: str
+    """The one that counted until then."""
 
 
 class _File(Struct, frozen=True):
@@ -85,33 +101,27 @@ class Preferences:
 
     def applied(self) -> dict[str, str]:
         """The value to go by for each key that has one: the wished one, else the likeliest."""
-        chosen: dict[str, str] = {}
-        for key, values in sorted(self.all().items()):
-            ranked = sorted(
-                (seen.is_wished, seen.count - seen.against, seen.seen_at, value)
-                for value, seen in values.items()
-                if seen.is_applied
-            )
-            if ranked:
-                chosen[key] = ranked[-1][-1]
-        return chosen
+        found = {key: _applied(values) for key, values in sorted(self.all().items())}
+        return {key: value for key, value in found.items() if value}
 
-    async def observe(self, key: str, value: str, *, session: str, at: datetime) -> None:
+    async def observe(self, key: str, value: str, *, session: str, at: datetime) -> Counted:
         """Count one more sign that the person likes `value`.
 
         Raises:
+            RefusedError: the write scan blocks the value.
             ConfigError: key or value cannot be one, or the file cannot be written.
         """
-        value = _checked(key, value)
-        await self._change(lambda seen: _with_sign(seen, key, value, session, at))
+        value = await anyio.to_thread.run_sync(_checked, key, value)
+        return await self._count(key, lambda seen: _with_sign(seen, key, value, session, at))
 
-    async def wish(self, key: str, value: str, *, at: datetime) -> None:
+    async def wish(self, key: str, value: str, *, at: datetime) -> Counted:
         """Apply `value` from now on, because the person said so.
 
         Raises:
+            RefusedError: the write scan blocks the value.
             ConfigError: key or value cannot be one, or the file cannot be written.
         """
-        value = _checked(key, value)
+        value = await anyio.to_thread.run_sync(_checked, key, value)
 
         def change(seen: Observations) -> Observations:
             values = {
@@ -121,6 +131,19 @@ class Preferences:
             one = values.get(value, Observed())
             values[value] = structs.replace(one, is_wished=True, seen_at=at)
             return {**seen, key: values}
+
+        return await self._count(key, change)
+
+    async def put_back(self, counted: Counted) -> None:
+        """Let a key have what was observed of it before something was counted.
+
+        Raises:
+            ConfigError: the file cannot be read or written.
+        """
+
+        def change(seen: Observations) -> Observations:
+            others = {key: values for key, values in seen.items() if key != counted.key}
+            return {**others, counted.key: counted.before} if counted.before else others
 
         await self._change(change)
 
@@ -139,14 +162,48 @@ class Preferences:
 
         await self._change(change)
 
-    async def _change(self, change: Callable[[Observations], Observations]) -> None:
-        def work() -> None:
+    async def _count(self, key: str, change: Callable[[Observations], Observations]) -> Counted:
+        before, after = await self._change(change)
+        values = before.get(key, {})
+        return Counted(key, values, _applied(after[key]), _applied(values))
+
+    async def _change(
+        self, change: Callable[[Observations], Observations]
+    ) -> tuple[Observations, Observations]:
+        """What was observed before, and what is now."""
+
+        def work() -> tuple[Observations, Observations]:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with editing(self._path):
-                content = msgspec.json.encode(_File(change(self.all())))
-                replace_file(self._path, msgspec.json.format(content, indent=2), mode=0o600)
+                before = self.all()
+                after = {key: _best(values) for key, values in change(before).items()}
+                content = msgspec.json.format(msgspec.json.encode(_File(after)), indent=2)
+                if len(content) > MAX_BYTES:
+                    raise ConfigError(
+                        f"{shown(self._path)} would have {len(content):,} bytes; at most "
+                        f"{MAX_BYTES:,} are read.",
+                        hint="Forget some with `hermes memory unprefer KEY`.",
+                    )
+                replace_file(self._path, content, mode=0o600)
+                return before, after
 
-        await anyio.to_thread.run_sync(work)
+        return await anyio.to_thread.run_sync(work)
+
+
+def _applied(values: Values) -> str:
+    """The value to go by; empty for none."""
+    ranked = sorted((_rank(one), value) for value, one in values.items() if one.is_applied)
+    return ranked[-1][-1] if ranked else ""
+
+
+def _best(values: Values) -> Values:
+    ranked = sorted(values, key=lambda value: (values[value].is_applied, _rank(values[value])))
+    kept = set(ranked[-VALUES_KEPT:])
+    return {value: one for value, one in values.items() if value in kept}
+
+
+def _rank(one: Observed) -> tuple[bool, int, datetime]:
+    return one.is_wished, one.count - one.against, one.seen_at
 
 
 def _with_sign(
@@ -166,6 +223,7 @@ def _checked(key: str, value: str) -> str:
     """`value` on one line.
 
     Raises:
+        RefusedError: the write scan blocks it.
         ConfigError: key or value cannot be one.
     """
     if not KEY.fullmatch(key):
@@ -178,5 +236,10 @@ def _checked(key: str, value: str) -> str:
         raise ConfigError(
             f"The value for {key} has {len(value)} characters.",
             hint=f"Use 1 to {MAX_VALUE_CHARS}.",
+        )
+    if hard := blocks(scan(value)):
+        raise RefusedError(
+            f"This value for {key} was not kept: {hard[0].reason}",
+            hint=f"It is about {hard[0].excerpt!r}. Say it in a few plain words.",
         )
     return value

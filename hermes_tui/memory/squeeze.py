@@ -1,15 +1,16 @@
 """Making room in a memory file: what goes to the archive, in which order, and why."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
+from itertools import combinations
 
 from hermes_tui.core.memory import Ending, MemoryItem, Source
 from hermes_tui.memory.decay import FADED, freshness, score
 from hermes_tui.memory.doubts import Doubt
 from hermes_tui.memory.draft import Draft
 from hermes_tui.memory.layout import SEPARATOR, joined, one_entry
-from hermes_tui.memory.subjects import are_near_duplicates, scalars, words
+from hermes_tui.memory.subjects import are_near_duplicates, keeps_negations, scalars, words
 from hermes_tui.safety.scanner import is_blocked
 
 ROOM = 0.8
@@ -25,6 +26,8 @@ _LINKING = frozenset(
     }
 )  # fmt: skip
 _KNOWN_SHARE = 0.8
+COMPARED = 50
+"""With so many entries that have the same longest words an entry is compared."""
 
 _Way = tuple[Ending, str, str]
 """How an item goes: its ending, the text in its place, and why."""
@@ -33,13 +36,14 @@ _Way = tuple[Ending, str, str]
 def clear_out(draft: Draft, limit: int, at: datetime, found: Sequence[Doubt]) -> None:
     """Archive what nobody will miss until `ROOM` is there: replaced, doubled, doubtful, faded."""
     reasons = {doubt.item.id: doubt for doubt in found}
+    twins = _Twins(draft.entries)
 
     def replaced(item: MemoryItem) -> _Way | None:
         doubt = reasons.get(item.id)
         return ("superseded", "", doubt.reason) if doubt and doubt.is_replaced else None
 
     def doubled(item: MemoryItem) -> _Way | None:
-        twin = next((other for other in draft.entries if _is_twin(item.text, other)), None)
+        twin = twins.of(item.text, draft.entries)
         return None if twin is None else ("archived", twin, "said twice")
 
     def doubtful(item: MemoryItem) -> _Way | None:
@@ -82,7 +86,8 @@ def merge(draft: Draft, limit: int, outputs: Sequence[str], source: Source) -> b
     """Put a model's shorter entries in place of the candidates, if they can be trusted.
 
     Each has to begin with the numbers (from 1) of the entries it stands for, `[1,3] …`, and
-    to say nothing they do not; together they have to fit. Else nothing changes.
+    to say nothing they do not, and nothing they deny; together they have to fit. Else nothing
+    changes.
     """
     given = candidates(draft)
     read = [_cited(output, given) for output in outputs]
@@ -116,6 +121,8 @@ def _cited(output: str, given: Sequence[MemoryItem]) -> tuple[str, list[MemoryIt
     share = sum(word[:4] in known for word in fresh) / len(fresh) if fresh else 0.0
     if share < _KNOWN_SHARE or not scalars(text) <= scalars(whole) or is_blocked(text):
         return None
+    if not keeps_negations(text, whole):
+        return None
     return text, inputs
 
 
@@ -128,5 +135,23 @@ def _is_roomy(draft: Draft, limit: int) -> bool:
     return draft.size <= limit * ROOM
 
 
-def _is_twin(text: str, other: str) -> bool:
-    return text != other and are_near_duplicates(text, other)
+class _Twins:
+    """Finds entries that say nearly the same, among those with the same longest words."""
+
+    def __init__(self, entries: Sequence[str]) -> None:
+        self._by_words: dict[tuple[str, ...], list[str]] = {}
+        for entry in entries:
+            for key in _keys(entry):
+                self._by_words.setdefault(key, []).append(entry)
+
+    def of(self, text: str, entries: Collection[str]) -> str | None:
+        """One of `entries` that says the same as `text`."""
+        alike = (one for key in _keys(text) for one in self._by_words[key][:COMPARED])
+        twins = (one for one in alike if one != text and are_near_duplicates(text, one))
+        return next((one for one in twins if one in entries), None)
+
+
+def _keys(text: str) -> list[tuple[str, ...]]:
+    """Two near duplicates have one of these in common, unless they differ in their longest."""
+    longest = sorted(words(text), key=lambda word: (-len(word), word))[:3]
+    return [tuple(pair) for pair in combinations(longest, min(2, len(longest)))]

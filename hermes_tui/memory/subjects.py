@@ -8,12 +8,13 @@ from functools import lru_cache
 from typing import NamedTuple
 
 SCALAR = re.compile(
-    r"https?://\S+|~?(?:/[\w.@+-]+)+/?|\b[\w-]+(?:\.[\w-]+)+\b|\b\d[\w.:,-]*\b|\b[0-9a-f]{7,40}\b",
+    r"https?://\S+|~?(?:/[\w.@+-]+)+/?|\b[\w-]{1,64}(?:\.[\w-]{1,64}){1,9}\b|\b\d[\w.:,-]{0,64}\b|\b[0-9a-f]{7,40}\b",
     re.IGNORECASE,
 )
 """A value that is written as one token: a number, version, date, address, path or host."""
 WORD = re.compile(r"[^\W_]+(?:['\u2019-][^\W_]+)*")
 
+_SENTENCE_END = re.compile(r"(?<=[.;!?])\s+|\n+")
 _CLAIM = re.compile(
     r"^(?P<subject>.{2,80}?)(?:\s*(?:=|:(?!//)|→)\s+|\s+(?P<verb>is|are|was|were|has|uses|lives?|runs?|"
     r"listens?|defaults?|points?|equals?|means?|stays?|sits?)\s+"
@@ -36,7 +37,10 @@ _DROPPED = frozenset(
 _NEGATIONS = frozenset(
     {
         "not", "never", "no", "don't", "doesn't", "isn't", "aren't", "won't", "without",
-        "avoid", "avoids", "dislike", "dislikes",
+        "avoid", "avoids", "dislike", "dislikes", "dont", "can't", "cannot", "couldn't", "didn't",
+        "hasn't", "haven't", "mustn't", "shouldn't", "wasn't", "weren't", "wouldn't", "neither",
+        "nor", "nobody", "none", "nothing", "except", "unless", "hate", "hates",
+        "nicht", "nie", "niemals", "kein", "keine", "keinen", "ohne",
     }
 )  # fmt: skip
 _CHOOSING = frozenset(
@@ -96,6 +100,27 @@ def claim(text: str) -> Claim | None:
 
 def is_negated(text: str) -> bool:
     return not _NEGATIONS.isdisjoint(words(text))
+
+
+def keeps_negations(text: str, whole: str) -> bool:
+    """Whether `text` has each sentence of `whole` that says "not" word for word, and no other."""
+    said = _flat(text)
+    sentences = [one for one in _SENTENCE_END.split(whole) if is_negated(one)]
+    if _negations(text) != sum(_negations(one) for one in sentences):
+        return False
+    return all(f" {_flat(one)} " in f" {said} " for one in sentences)
+
+
+def _negations(text: str) -> int:
+    return sum(word in _NEGATIONS for word in WORD.findall(_straight(text)))
+
+
+def _flat(text: str) -> str:
+    return plain(_straight(text))
+
+
+def _straight(text: str) -> str:
+    return text.casefold().replace("\u2019", "'")
 
 
 def are_near_duplicates(one: str, other: str) -> bool:

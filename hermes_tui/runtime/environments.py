@@ -23,6 +23,12 @@ def environment_choices(config: Config) -> list[str]:
     return sorted({*environment_kinds(), *config.environments})
 
 
+def is_known(name: str, config: Config) -> bool:
+    """Whether `name` is a configured place, or an installed kind, perhaps with a target."""
+    word = name.partition(":")[0]
+    return name in config.environments or ALIASES.get(word, word) in _installed()
+
+
 def kind_of(name: str, config: Config) -> str:
     """The kind of the environment called `name`; it need not be installed.
 

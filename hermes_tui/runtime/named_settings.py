@@ -12,7 +12,7 @@ from hermes_tui.config.load import load_layers
 from hermes_tui.config.paths import Paths
 from hermes_tui.config.schema import Config
 from hermes_tui.core.errors import ConfigError, ModelAuthError
-from hermes_tui.runtime.environments import environment_choices, environment_kinds
+from hermes_tui.runtime.environments import environment_choices, environment_kinds, is_known
 from hermes_tui.runtime.models import provider_settings
 
 if TYPE_CHECKING:
@@ -51,11 +51,13 @@ def problem_with(key: Key, config: Config) -> ConfigError | None:
     """What is wrong with what the setting at `key` names in `config`, if anything."""
     match key:
         case ("terminal", "backend"):
-            kind, known = config.terminal.backend.partition(":")[0], environment_choices(config)
-            return _not_installed(key, kind, known)
+            name, choices = config.terminal.backend, environment_choices(config)
+            return None if is_known(name, config) else _not_installed(key, name, choices)
         case ("environments", name, "backend"):
             kind = str(config.environments[name].get("backend", ""))
-            return _not_installed(key, kind, environment_kinds())
+            # A place cannot be another's kind.
+            is_kind = ":" not in kind and is_known(kind, Config())
+            return None if is_kind else _not_installed(key, kind, environment_kinds())
         case ("terminal", "cwd"):
             return _no_folder(key, config)
         case ("model",):
@@ -68,9 +70,7 @@ def problem_with(key: Key, config: Config) -> ConfigError | None:
             return None
 
 
-def _not_installed(key: Key, name: str, known: list[str]) -> ConfigError | None:
-    if name in known:
-        return None
+def _not_installed(key: Key, name: str, known: list[str]) -> ConfigError:
     return ConfigError(
         f"{dotted(key)!r} names {name!r}, which is not installed.",
         hint=f"Choose one of: {', '.join(known)}.",

@@ -20,6 +20,7 @@ from hermes_tui.config.paths import Paths, find_paths, working_folder
 from hermes_tui.config.schema import Config
 from hermes_tui.config.secrets import Secrets, load_secrets
 from hermes_tui.core.environment import Environment
+from hermes_tui.core.errors import EnvironmentUnavailableError, HermesError
 from hermes_tui.core.events import Notice
 from hermes_tui.core.history import NOT_COMPACTED, Compaction, closing_messages
 from hermes_tui.core.messages import Message
@@ -175,7 +176,7 @@ class Runtime:
         return self._session(record, tools, prefix)
 
     async def resume(self, session_id: str) -> Session:
-        """A stored conversation as it was left.
+        """A stored conversation as it was left, where its commands ran unless told otherwise.
 
         Its prompt prefix is the stored one, byte for byte, unless model, environment or
         directory are others now.
@@ -183,9 +184,12 @@ class Runtime:
         Raises:
             NotFoundError: there is no such session.
             HermesError: another process has it open.
+            EnvironmentUnavailableError: the place its commands ran in cannot serve.
         """
         record = await self.store.sessions.get(session_id)
         self._claims.claim(record.id)
+        if self._overrides.environment is None:
+            await self._go_to(record.environment)
         tools = self._tools(record.id)
         history = await self._closed_history(record.id)
         prefix = await self.store.sessions.prefix(record.id)
@@ -197,6 +201,18 @@ class Runtime:
         if before != (self._model.name, self.environment.name, str(self.folder)):
             await self._renew_prefix(session)
         return session
+
+    async def _go_to(self, place: str) -> None:
+        """Run commands there, as the session being resumed did."""
+        if place in {self.environment.name, ""}:
+            return
+        try:
+            self._workplace.environment = await self._workplace.at(place)
+        except HermesError as error:
+            raise EnvironmentUnavailableError(
+                f"This session ran its commands in {place!r}: {error.message}",
+                hint=f"{error.hint} Or name another place with --env.".strip(),
+            ) from error
 
     async def latest_session(self) -> SessionRecord | None:
         """The session used last in this folder, wherever its commands ran."""

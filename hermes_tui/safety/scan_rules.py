@@ -41,7 +41,12 @@ SECRETS: tuple[Rule, ...] = tuple(
         r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}",
         r"\b[a-z][a-z0-9+.-]{1,20}://[^\s:/@]{1,80}:([^\s:/@]{6,200})@[\w.-]",
         r"(?i)\b(?:bearer|basic)\s+((?=\S*\d)[A-Za-z0-9+/._~-]{24,}=*)",
-        r"(?i)(?:password|passwd|passphrase|secret|api[_-]?key|access[_-]?key|auth[_-]?token)"
+        r"\bAGE-SECRET-KEY-1[A-Z0-9]{20,}",
+        r"(?i)(?:\btoken|secret[_-]?key)[\"']?\s*[:=]\s*"
+        r"([\"']?(?=[^\s\"']*[A-Za-z])(?=[^\s\"']*\d)[^\s\"'/~]{16,}[\"']?)",
+        r"(?i)\b(?:password|passwd|passphrase)(?:=|\s*:\s*(?=[^\s]*[\d!@#&*+]))"
+        r"([^\s\"'/~$<{%\[(.]{6,})",
+        r"(?i)(?:password|passwd|passphrase|secret|api[ _-]?key|access[_-]?key|auth[_-]?token)"
         r"[\"']?(?:\s+is\s+|\s*[:=]\s*)([\"']?(?=[^\s\"']*[A-Za-z])(?=[^\s\"']*\d)[^\s\"'/~]{8,}[\"']?)",
     )
 )

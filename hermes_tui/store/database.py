@@ -29,6 +29,8 @@ BUSY_SECONDS = 10.0
 DAY = 24 * 3600 * 1_000_000
 """In stamps."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# A day before the last one, so that every time zone can show it.
+_LATEST = (datetime(9999, 12, 30, tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
 
 
 def stamp(at: datetime) -> int:
@@ -37,8 +39,8 @@ def stamp(at: datetime) -> int:
 
 
 def moment(microseconds: int) -> datetime:
-    """The UTC time a stored stamp stands for."""
-    return _EPOCH + timedelta(microseconds=microseconds)
+    """The UTC time a stored stamp stands for; one out of all reason is held within 9998 years."""
+    return _EPOCH + timedelta(microseconds=min(max(microseconds, 0), _LATEST))
 
 
 def now() -> int:

@@ -65,7 +65,8 @@ class Messages:
                 (at // DAY, added // IDS_PER_BLOCK),
             )
             connection.execute(
-                "UPDATE sessions SET updated_at = ?, message_count = message_count + 1, "
+                "UPDATE sessions SET updated_at = ?, archived_at = NULL, "
+                "message_count = message_count + 1, "
                 "title = CASE title WHEN '' THEN ? ELSE title END WHERE key = ?",
                 (at, _title(message), key),
             )
@@ -131,22 +132,26 @@ class Messages:
 
         def work(connection: sqlite3.Connection) -> list[ToolResult]:
             key = session_key(connection, session_id)
-            (last,) = connection.execute(
-                "SELECT max(id) FROM messages WHERE session = ? AND role = 'assistant'", (key,)
-            ).fetchone()
-            answered = _answers_after(connection, key, last)
             return [
                 msgspec.json.decode(result, type=ToolResult)
                 if result is not None
                 else ToolResult(call_id, INTERRUPTED, is_error=True)
-                for call_id, result in connection.execute(
-                    "SELECT call_id, result FROM tool_calls WHERE message = ? ORDER BY position",
-                    (last,),
-                )
-                if call_id not in answered
+                for call_id, result in open_calls(connection, key)
             ]
 
         return await self._database.read(work)
+
+
+def open_calls(connection: sqlite3.Connection, key: int) -> list[tuple[str, str | None]]:
+    """Ids of the last assistant message's calls no tool message answers, and recorded results."""
+    (last,) = connection.execute(
+        "SELECT max(id) FROM messages WHERE session = ? AND role = 'assistant'", (key,)
+    ).fetchone()
+    answered = _answers_after(connection, key, last)
+    calls = connection.execute(
+        "SELECT call_id, result FROM tool_calls WHERE message = ? ORDER BY position", (last,)
+    ).fetchall()
+    return [(call_id, result) for call_id, result in calls if call_id not in answered]
 
 
 def _title(message: Message) -> str:

@@ -44,6 +44,21 @@ class Reviews:
 
         return await self._database.write(work)
 
+    async def release(self, session_id: str, span: Span) -> None:
+        """Give back what nobody looked through after all, unless more was claimed since.
+
+        Raises:
+            StoreError: it cannot be written.
+        """
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.execute(
+                "UPDATE sessions SET reviewed = ? WHERE id = ? AND reviewed = ?",
+                (span.after, session_id, span.upto),
+            )
+
+        await self._database.write(work)
+
     async def pending(
         self, *, since: datetime, before: datetime, but: str = "", limit: int = 20
     ) -> list[str]:
@@ -65,17 +80,19 @@ class Reviews:
         return await self._database.read(work)
 
     async def archive(self, before: datetime) -> int:
-        """Put away sessions not used since `before` that have a note; returns how many.
+        """Put away sessions not used since `before`; returns how many.
 
-        They leave lists and the search of messages; their notes stay searchable, and
-        `Sessions.restore` brings them back.
+        Only those with a note on all of their messages, written before then: what was imported
+        stays in sight as long as what was said here. They leave lists and the search of
+        messages; their notes stay searchable, and `Sessions.restore` brings them back.
         """
 
         def work(connection: sqlite3.Connection) -> int:
             return connection.execute(
-                "UPDATE sessions SET archived_at = ? WHERE deleted_at IS NULL "
-                "AND archived_at IS NULL AND updated_at < ? "
-                "AND key IN (SELECT session FROM summaries)",
+                "UPDATE sessions SET archived_at = ?1 WHERE deleted_at IS NULL "
+                "AND archived_at IS NULL AND updated_at < ?2 "
+                "AND key IN (SELECT session FROM summaries s WHERE at < ?2 "
+                "AND upto >= (SELECT max(id) FROM messages m WHERE m.session = s.session))",
                 (now(), stamp(before)),
             ).rowcount
 

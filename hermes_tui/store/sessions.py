@@ -6,7 +6,7 @@ import os
 import sqlite3
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
@@ -26,7 +26,14 @@ _READ_AS = str.maketrans("ilo", "110")
 KEEP_DELETED_DAYS = 30
 _CANDIDATES_SHOWN = 5
 
-_LISTED = "deleted_at IS NULL AND archived_at IS NULL AND message_count > 0"
+Which = Literal["listed", "archived", "all"]
+_ALL = "deleted_at IS NULL AND message_count > 0"
+_LISTED = f"{_ALL} AND archived_at IS NULL"
+_WHICH: dict[Which, str] = {
+    "listed": _LISTED,
+    "archived": f"{_ALL} AND archived_at IS NOT NULL",
+    "all": _ALL,
+}
 _COLUMNS = "id, title, cwd, model, environment, source, created_at, updated_at, message_count, key"
 
 
@@ -110,17 +117,17 @@ class Sessions:
         return await self._database.read(work)
 
     async def newest(
-        self, *, limit: int = 50, offset: int = 0, text: str = ""
+        self, *, limit: int = 50, offset: int = 0, text: str = "", which: Which = "listed"
     ) -> list[SessionRecord]:
         """Sessions in which something was said, the last used first.
 
-        `text` must occur in id, title, cwd or model.
+        None of them is deleted. `text` must occur in id, title, cwd or model.
         """
         escaped = storable_text(text).replace("^", "^^").replace("%", "^%").replace("_", "^_")
         return await self._database.read(
             lambda connection: _records(
                 connection,
-                f"{_LISTED} AND "
+                f"{_WHICH[which]} AND "
                 "(id || char(10) || title || char(10) || cwd || char(10) || model) "
                 "LIKE ? ESCAPE '^'",
                 (f"%{escaped}%",),
@@ -168,14 +175,25 @@ class Sessions:
         """
         await self._change(session_id, "deleted_at = ?", now(), deleted=False)
 
-    async def restore(self, session_id: str) -> None:
-        """Bring a deleted or archived session back.
+    async def restore(self, id_or_prefix: str) -> str:
+        """Bring a deleted or archived session back; returns its id.
 
         Raises:
-            NotFoundError: no such session is deleted or archived, or it is gone for good.
+            NotFoundError: no such session is deleted or archived, or it is gone for good, or
+                several ids begin so.
         """
+        wanted = storable_text(id_or_prefix).strip().lower().translate(_READ_AS)
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: sqlite3.Connection) -> str:
+            found = _records(
+                connection,
+                "(deleted_at IS NOT NULL OR archived_at IS NOT NULL) AND id >= ? AND id < ? || '~'",
+                (wanted, wanted),
+                limit=_CANDIDATES_SHOWN + 1,
+            )
+            if len(found) > 1 and wanted:
+                raise _ambiguous(id_or_prefix, found)
+            session_id = found[0].id if found and wanted else wanted
             unarchived = connection.execute(
                 "UPDATE sessions SET archived_at = NULL, updated_at = ? "
                 "WHERE id = ? AND archived_at IS NOT NULL AND deleted_at IS NULL",
@@ -183,8 +201,9 @@ class Sessions:
             )
             if unarchived.rowcount != 1:
                 _update(connection, session_id, "deleted_at = ?", None, deleted=True)
+            return session_id
 
-        await self._database.write(work)
+        return await self._database.write(work)
 
     async def prefix(self, session_id: str) -> Prefix | None:
         """What every request of the session begins with, once `set_prefix` has kept it."""

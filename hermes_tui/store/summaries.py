@@ -107,15 +107,14 @@ class Summaries:
     ) -> list[str]:
         """Ids of sessions with messages no note covers, idle since `idle_before`.
 
-        The first used first. `at_least` is how many such messages there have to be.
+        The first used first. `at_least` is how many messages a session has to have.
         """
 
         def work(connection: sqlite3.Connection) -> list[str]:
             rows = connection.execute(
                 "SELECT s.id FROM sessions s LEFT JOIN summaries u ON u.session = s.key "
                 "WHERE s.deleted_at IS NULL AND s.updated_at < ?1 AND s.message_count >= ?2 "
-                "AND (SELECT count(*) FROM (SELECT 1 FROM messages WHERE session = s.key "
-                "     AND id > coalesce(u.upto, 0) LIMIT ?2)) >= ?2 "
+                "AND coalesce(u.upto, 0) < (SELECT max(id) FROM messages WHERE session = s.key) "
                 "ORDER BY s.updated_at LIMIT ?3",
                 (stamp(idle_before), at_least, limit),
             )

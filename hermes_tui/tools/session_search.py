@@ -16,7 +16,6 @@ from hermes_tui.tools.registry import Say, Tool
 WINDOW_MESSAGES = 5
 PAGE_CHARS = 8000
 MESSAGE_CHARS = 2000
-HITS_PER_SESSION = 3
 
 
 class SessionSearchArgs(Struct, frozen=True):

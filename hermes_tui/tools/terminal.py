@@ -10,6 +10,7 @@ from hermes_tui.core.environment import CommandResult, Ended, Environment, Job, 
 from hermes_tui.core.errors import HermesError, ToolError
 from hermes_tui.core.tasks import task_group
 from hermes_tui.safety.risk import Assessment, Risk, worst
+from hermes_tui.tools.labelled import LabelledLines
 from hermes_tui.tools.output import OutputShelf
 from hermes_tui.tools.registry import HARMLESS, Outcome, Say, Tool
 from hermes_tui.tools.workplace import Workplace
@@ -105,8 +106,11 @@ class _Terminal:
         outcomes: dict[str, Outcome] = {}
 
         async def one(place: str) -> None:
+            lines = LabelledLines(place)
+
             async def labelled(chunk: str) -> None:
-                await say("".join(f"{place}: {line}" for line in chunk.splitlines(keepends=True)))
+                if shown := lines.take(chunk):
+                    await say(shown)
 
             try:
                 outcomes[place] = await self._run_in(
@@ -114,6 +118,8 @@ class _Terminal:
                 )
             except HermesError as error:
                 outcomes[place] = Outcome(str(error), is_error=True)
+            if rest := lines.end():
+                await say(rest)
 
         async with task_group() as tasks:
             for place in args.places:

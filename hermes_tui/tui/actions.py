@@ -291,8 +291,12 @@ async def unlearn(chat: ChatScreen, _argument: str) -> None:
     if not chat.learnt:
         chat.flash("Nothing was remembered since Hermes started.")
         return
-    learnt = chat.learnt.pop()
-    await runtime_of(chat).unlearn(learnt)
+    learnt = chat.learnt.pop()  # F7 may be pressed again before this one is done
+    try:
+        await runtime_of(chat).unlearn(learnt)
+    except BaseException:
+        chat.learnt.append(learnt)
+        raise
     chat.chat.transcript.add_notice(f"Taken back. {learnt.text}", "info")
     chat.refresh_panes()
 

@@ -72,11 +72,24 @@ class SearchHit(Protocol):
     def excerpt(self) -> str: ...
 
 
+class FoundSession(Protocol):
+    """A session that matches, or took place in the time asked for."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def title(self) -> str: ...
+    @property
+    def about(self) -> str: ...
+
+
 class SearchResults(Protocol):
-    """What a full-text search found, best first."""
+    """What a search found, best first."""
 
     @property
     def hits(self) -> Sequence[SearchHit]: ...
+    @property
+    def sessions(self) -> Sequence[FoundSession]: ...
 
 
 class ModelChoice(Protocol):

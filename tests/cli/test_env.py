@@ -6,6 +6,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from hermes_tui.cli.env_commands import split_place
+from hermes_tui.config.schema import Config
 from tests.cli.terminal import hermes
 
 
@@ -94,3 +96,61 @@ async def test_a_place_without_a_kind_is_a_configuration_error(tmp_path: Path) -
     config.write_text("environments: {red: {host: x}}\n", "utf-8")
     done = await hermes("run", "--env", "red", "-m", "rehearsal", "hi", cwd=tmp_path)
     assert (done.code, "'environments.red' needs a 'backend'" in done.err) == (2, True)
+
+
+async def test_output_of_several_places_is_labelled_line_by_line(tmp_path: Path) -> None:
+    command = "for i in 1 2 3; do printf $i; sleep 0.05; done; printf '\\nend'"
+    done = await hermes("env", "run", "--on", "red,blue", command, cwd=tmp_path)
+    assert sorted(done.out.splitlines()) == ["blue: 123", "blue: end", "red: 123", "red: end"]
+
+
+async def test_a_target_that_cannot_be_written_is_told_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"new")
+    (tmp_path / "folder").mkdir()
+    done = await hermes("env", "cp", "a", "folder", cwd=tmp_path)
+    assert done.code == 1
+    assert "is a folder, not a file" in done.err
+    assert (await hermes("env", "cp", "a", "made/for/it", cwd=tmp_path)).code == 0
+    assert (tmp_path / "made/for/it").read_bytes() == b"new"
+
+
+async def test_a_copy_keeps_the_mode_of_the_file_it_replaces(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"new")
+    (tmp_path / "b:c").write_bytes(b"old")
+    (tmp_path / "b:c").chmod(0o750)
+    assert (await hermes("env", "cp", "a", f"local:{tmp_path}/b:c", cwd=tmp_path)).code == 0
+    assert (tmp_path / "b:c").read_bytes() == b"new"
+    assert (tmp_path / "b:c").stat().st_mode & 0o777 == 0o750
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("a.txt", ("", "a.txt")),
+        ("./a:b", ("", "./a:b")),
+        ("/tmp/a:b", ("", "/tmp/a:b")),
+        ("local:/tmp/a:b", ("local", "/tmp/a:b")),
+        ("red:a:b", ("red", "a:b")),
+        ("docker:/tmp/a:b", ("docker", "/tmp/a:b")),
+        ("docker:python:3.12:/tmp/a:b", ("docker:python:3.12", "/tmp/a:b")),
+        ("ssh:me@box:2222:~/a", ("ssh:me@box:2222", "~/a")),
+        ("ssh:me@box:a", ("ssh:me@box", "a")),
+        ("ssh:a", ("ssh", "a")),
+        ("apptainer:/x", ("apptainer", "/x")),
+        ("apptainer:/i/box.sif:/x", ("apptainer:/i/box.sif", "/x")),
+        ("singularity:docker://debian:12:/x", ("singularity:docker://debian:12", "/x")),
+    ],
+)
+def test_the_name_of_a_place_is_told_from_a_path(text: str, parts: tuple[str, str]) -> None:
+    assert split_place(text, Config(environments={"red": {"backend": "local"}})) == parts
+
+
+async def test_apptainer_is_known_wherever_a_kind_is(tmp_path: Path) -> None:
+    shown = await hermes("env", "show", "apptainer", cwd=tmp_path)
+    assert (shown.code, "backend: singularity" in shown.out) == (0, True)
+    config = Path(os.environ["HERMES_HOME"]) / "config.yaml"
+    config.write_text(
+        "terminal: {backend: apptainer}\nenvironments: {m: {backend: apptainer}}\n", "utf-8"
+    )
+    checked = await hermes("config", "check", cwd=tmp_path)
+    assert (checked.code, "not installed" in checked.err + checked.out) == (0, False)

@@ -136,3 +136,37 @@ def test_another_folder_is_refused(name: str, tmp_path: Path, here: Here) -> Non
     assert done.code != 0
     assert name in done.err
     assert "Traceback" not in done.err
+
+
+def test_one_damaged_row_costs_that_message_only(theirs: Path, here: Here) -> None:
+    with closing(sqlite3.connect(theirs / "state.db")) as db, db:
+        db.execute("UPDATE messages SET tool_calls = '{oops' WHERE id = 2")
+    done = here("import", "hermes-agent", str(theirs))
+    assert done.code == 0, done.err
+    assert "not taken: 1 message that cannot be read" in done.out
+    assert "1 result of no call kept as text" in done.out
+    assert "taken: 3 new messages of 1 session" in done.out
+
+
+def test_a_session_deleted_here_stays_deleted(theirs: Path, here: Here) -> None:
+    here("import", "hermes-agent", str(theirs))
+    (session,) = json.loads(here("sessions", "list", "--json").out)
+    here("sessions", "delete", session["id"])
+    assert "1 session deleted here" in here("import", "hermes-agent", str(theirs)).out
+    assert json.loads(here("sessions", "list", "--json").out) == []
+    assert here("sessions", "restore", session["id"][:5]).code == 0
+    assert len(json.loads(here("sessions", "list", "--json").out)) == 1
+
+
+def test_archived_sessions_are_listed_exported_and_restored_by_a_prefix(
+    theirs: Path, here: Here
+) -> None:
+    here("import", "hermes-agent", str(theirs))
+    (session,) = json.loads(here("sessions", "list", "--json").out)
+    with closing(sqlite3.connect(Path(os.environ["HERMES_HOME"]) / "hermes.db")) as db, db:
+        db.execute("UPDATE sessions SET archived_at = 1")
+    assert json.loads(here("sessions", "list", "--json").out) == []
+    assert session["id"] in here("sessions", "list", "--archived").out
+    assert session["id"] in here("sessions", "export").out
+    assert here("sessions", "restore", session["id"][:4]).code == 0
+    assert here("sessions", "list", "--archived").out == ""

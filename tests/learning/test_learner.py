@@ -4,17 +4,22 @@ from collections.abc import AsyncGenerator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import anyio
 import msgspec
 import pytest
 
-from hermes_tui.core.errors import ModelUnavailableError
+from hermes_tui.core.errors import ContentRefusedError, ModelUnavailableError
+from hermes_tui.core.memory import Source
 from hermes_tui.core.messages import assistant, user
-from hermes_tui.learning.learner import IDLE, Learner
+from hermes_tui.core.ports import ModelRequest, Reply
+from hermes_tui.core.usage import Usage
+from hermes_tui.learning.learner import IDLE, PAUSE, Learner
 from hermes_tui.learning.reflection import Fact, Taste
 from hermes_tui.memory.files import MemoryFiles
 from hermes_tui.memory.memory import Memory
 from hermes_tui.memory.preferences import Preferences
 from hermes_tui.models.scripted import Line, ScriptedModel, says
+from hermes_tui.store.import_forms import Said
 from hermes_tui.store.store import Store
 from hermes_tui.store.summaries import Note
 
@@ -110,7 +115,7 @@ async def test_one_shots_are_reviewed_later_and_the_session_in_use_is_not(desk: 
     desk.answers(lesson("Deploys come from the release branch."))
     await desk.session(TOLD, "Noted.")
     here = await desk.session(TOLD, "Noted.", source="screen")
-    desk.now = datetime.now(UTC) + timedelta(seconds=1)
+    desk.now = datetime.now(UTC) + PAUSE + timedelta(seconds=1)
     (learnt,) = await desk.learner.catch_up(but=here)
     assert learnt.session_id != here
 
@@ -159,3 +164,129 @@ async def test_old_sessions_with_a_note_are_put_away_and_come_back(desk: Desk) -
     assert [one.id for one in found.sessions] == [noted]
     await desk.store.sessions.restore(noted)
     assert {one.id for one in await desk.store.sessions.newest()} == {plain, noted}
+
+
+async def test_what_a_failed_review_had_claimed_is_reviewed_again(desk: Desk) -> None:
+    desk.answers(ModelUnavailableError("Down."), lesson("Deploys come from the release branch."))
+    session = await desk.session(TOLD, "Noted.")
+    with pytest.raises(ModelUnavailableError):
+        await desk.learner.review(session)
+    await desk.learner.review(session)
+    assert desk.remembered == ["Deploys come from the release branch."]
+
+
+async def test_what_a_cancelled_review_had_claimed_is_reviewed_again(desk: Desk) -> None:
+    asked = anyio.Event()
+
+    class Silent(ScriptedModel):
+        async def stream(self, request: ModelRequest) -> AsyncGenerator[Reply, None]:
+            asked.set()
+            await anyio.sleep_forever()
+            yield Reply(assistant(""), Usage())
+
+    session = await desk.session(TOLD, "Noted.")
+    desk.model = Silent()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(desk.learner.review, session)
+        await asked.wait()
+        tasks.cancel_scope.cancel()
+    desk.answers(lesson("Deploys come from the release branch."))
+    await desk.learner.review(session)
+    assert desk.remembered == ["Deploys come from the release branch."]
+
+
+async def test_a_claim_that_others_went_on_from_stays(desk: Desk) -> None:
+    session = await desk.session(TOLD, "Noted.")
+    first = await desk.store.reviews.claim(session)
+    await desk.store.messages.append(session, user("more"))
+    second = await desk.store.reviews.claim(session)
+    assert first is not None
+    assert second is not None
+    await desk.store.reviews.release(session, first)
+    assert await desk.store.reviews.claim(session) is None
+    await desk.store.reviews.release(session, second)
+    assert await desk.store.reviews.claim(session) == second
+
+
+async def test_a_session_the_model_refuses_does_not_hold_up_the_others(desk: Desk) -> None:
+    desk.answers(ContentRefusedError("No."), lesson("Deploys come from the release branch."))
+    await desk.session(TOLD, "Noted.")
+    other = await desk.session(TOLD, "Noted.")
+    desk.now = datetime.now(UTC) + PAUSE + timedelta(seconds=1)
+    assert [one.session_id for one in await desk.learner.catch_up()] == [other]
+    assert await desk.learner.catch_up() == []
+
+
+async def test_a_session_just_used_elsewhere_is_left_alone(desk: Desk) -> None:
+    desk.answers(lesson("Deploys come from the release branch."))
+    await desk.session(TOLD, "Noted.", source="screen")
+    desk.now = datetime.now(UTC) + timedelta(seconds=30)
+    assert await desk.learner.catch_up() == []
+
+
+def taste(value: str, *, is_wish: bool) -> Line:
+    one = Taste("tone", value, "release branch", is_wish=is_wish)
+    return says(msgspec.json.encode({"preferences": [one]}).decode())
+
+
+async def test_a_preference_can_be_taken_back_and_the_one_before_counts(desk: Desk) -> None:
+    await desk.preferences.wish("tone", "formal", at=desk.now)
+    before = desk.preferences.all()
+    desk.answers(taste("casual", is_wish=True))
+    learnt = await desk.learner.review(await desk.session(TOLD, "Noted."))
+    assert desk.preferences.applied() == {"tone": "casual"}
+    await desk.learner.undo(learnt)
+    assert desk.preferences.all() == before
+
+
+async def test_a_taste_that_signs_made_a_preference_is_told(desk: Desk) -> None:
+    desk.answers(*[taste("brief", is_wish=False)] * 3, taste("long", is_wish=False))
+    learnt = [await desk.learner.review(await desk.session(TOLD, "Noted.")) for _ in range(4)]
+    assert [one.preferences for one in learnt] == [
+        (), (), ("tone: brief",), ("tone: no longer brief",),
+    ]  # fmt: skip
+
+
+async def test_what_a_new_fact_took_the_place_of_is_told(desk: Desk) -> None:
+    said = "By the way, the API port is 9000 from today on, please."
+    desk.answers(lesson("The API port is 9000.", "the API port is 9000"))
+    await desk.memory.add("memory", "The API port is 8000.", source=Source("person"))
+    learnt = await desk.learner.review(await desk.session(said, "Noted."))
+    assert learnt.text.startswith(
+        "Remembered: “The API port is 9000.” in place of “The API port is 8000.”"
+    )
+
+
+async def test_an_imported_session_is_noted_without_a_model(desk: Desk) -> None:
+    desk.answers(says("never asked"))
+    then = desk.now - timedelta(days=900)
+    said = "Which port shall the olive service listen on, then? We decided to use port 7777."
+    await desk.store.importer().take(
+        [Said("s", "T", one, then) for one in (user(said), assistant("Noted."))]
+    )
+    assert await desk.learner.note_ended() == 1
+    (note,) = await desk.store.summaries.newest()
+    assert note.method == "extractive"
+    assert await desk.learner.archive(180) == 0
+    desk.now += timedelta(days=181)
+    assert await desk.learner.archive(180) == 1
+
+
+async def test_a_session_without_words_is_noted_once(desk: Desk) -> None:
+    await desk.session("```\ncode\n```", "```\nmore\n```")
+    desk.now += IDLE + timedelta(seconds=1)
+    assert [await desk.learner.note_ended() for _ in range(2)] == [1, 0]
+
+
+async def test_a_session_that_went_on_after_its_note_stays_and_a_used_one_returns(
+    desk: Desk,
+) -> None:
+    session = await desk.session("Which port shall the olive service listen on?", "Take 7777.")
+    await desk.learner.note(session)
+    await desk.store.messages.append(session, user("And the other one?"))
+    desk.now += timedelta(days=181)
+    assert await desk.learner.archive(180) == 0
+    await desk.learner.note(session)
+    assert await desk.learner.archive(180) == 1
+    await desk.store.messages.append(session, user("Once more."))
+    assert [one.id for one in await desk.store.sessions.newest()] == [session]

@@ -4,7 +4,14 @@ import msgspec
 import pytest
 
 from hermes_tui.core.messages import Message, ToolCall, ToolResult, assistant, tool_results, user
-from hermes_tui.learning.reflection import Fact, Taste, is_worthwhile, noticed, reflected
+from hermes_tui.learning.reflection import (
+    TRANSCRIPT_CHARS,
+    Fact,
+    Taste,
+    is_worthwhile,
+    noticed,
+    reflected,
+)
 from hermes_tui.models.scripted import ScriptedModel, says
 
 TALK = (
@@ -56,7 +63,7 @@ async def test_what_is_known_is_not_learnt_again() -> None:
 
 
 async def test_three_facts_are_enough_for_one_conversation() -> None:
-    facts = [Fact("memory", f"Fact number {number}.", "release branch") for number in range(9)]
+    facts = [Fact("memory", f"Release rule {number}.", "release branch") for number in range(9)]
     assert len(await learnt(*facts)) == 3
 
 
@@ -77,10 +84,10 @@ async def test_an_answer_that_is_no_lesson_teaches_nothing(text: str) -> None:
 
 
 async def test_one_bad_lesson_does_not_spoil_the_others() -> None:
-    good = '{"target": "memory", "text": "Deploys leave main.", "evidence": "release branch"}'
+    good = '{"target": "memory", "text": "Releases have a branch.", "evidence": "release branch"}'
     model = ScriptedModel(says(f'{{"facts": [{{"target": "elsewhere"}}, {good}]}}'))
     lessons, _ = await reflected(model, TALK, ())
-    assert [fact.text for fact in lessons.facts] == ["Deploys leave main."]
+    assert [fact.text for fact in lessons.facts] == ["Releases have a branch."]
 
 
 async def test_the_model_is_shown_what_is_known_and_no_tool_output() -> None:
@@ -116,3 +123,61 @@ def test_requests_questions_and_pasted_text_are_not_noticed(said: str) -> None:
 def test_a_word_or_two_is_not_worth_asking_a_model_about() -> None:
     assert not is_worthwhile([user("thanks"), assistant("You're welcome. " * 50)])
     assert is_worthwhile(TALK)
+
+
+@pytest.mark.parametrize(
+    ("text", "evidence"),
+    [
+        ("The user's bank is Acme.", "please fix the user tests"),
+        ("Prefers tabs.", "I would prefer that"),
+        ("Don't push on Fridays.", "I don't know"),
+    ],
+)
+async def test_evidence_has_to_speak_of_what_it_proves(text: str, evidence: str) -> None:
+    model = ScriptedModel(answer(Fact("user", text, evidence)))
+    lessons, _ = await reflected(model, [user(f"Well, {evidence}, will you?")], ())
+    assert lessons.facts == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "evidence"),
+    [
+        ("Antworten sollen deutsch sein.", "antworte bitte immer auf deutsch"),
+        ("用户喜欢简短的回答", "请给我简短的回答吧谢谢"),
+        ("Uses uv.", "we use uv here"),
+        ("The API listens on 9000.", "it is 9000 now"),
+    ],
+)
+async def test_a_word_or_figure_in_common_is_enough(text: str, evidence: str) -> None:
+    model = ScriptedModel(answer(Fact("user", text, evidence)))
+    lessons, _ = await reflected(model, [user(f"Well, {evidence}.")], ())
+    assert [fact.text for fact in lessons.facts] == [text]
+
+
+async def test_a_call_without_a_result_did_not_succeed() -> None:
+    talk = [
+        user("go"),
+        Message("assistant", (ToolCall("1", "terminal", '{"command": "just go"}'),)),
+    ]
+    fact = Fact("memory", "just go works.", "just go")
+    lessons, _ = await reflected(ScriptedModel(answer(fact)), talk, ())
+    assert lessons.facts == ()
+
+
+async def test_the_persons_words_are_shown_before_any_call() -> None:
+    call = Message("assistant", (ToolCall("1", "terminal", '{"command": "%s"}' % ("x" * 390)),))
+    model = ScriptedModel(answer())
+    await reflected(model, [user("Deploys come from mars."), *[call] * 90, user("Thanks.")], ())
+    prompt = model.requests[0].messages[0].text
+    shown = prompt.partition("# Conversation\n")[2]
+    assert shown.startswith("user: Deploys come from mars.\ncall terminal")
+    assert shown.endswith("user: Thanks.")
+    assert len(shown) <= TRANSCRIPT_CHARS
+
+
+async def test_more_than_the_person_said_is_cut_from_the_front() -> None:
+    model = ScriptedModel(answer())
+    await reflected(model, [user(f"{number} " + "x" * 1_900) for number in range(9)], ())
+    prompt = model.requests[0].messages[0].text
+    assert "user: 8 x" in prompt
+    assert "user: 0 x" not in prompt

@@ -88,7 +88,7 @@ async def test_a_pipe_or_a_huge_file_is_not_read(files: MemoryFiles, tmp_path: P
     assert "not a regular file" in files.read("memory").problems[0]
     (tmp_path / "memory" / "USER.md").write_bytes(b"x" * 300_000)
     file = files.read("user")
-    assert "larger than 256 KiB" in file.problems[0]
+    assert "larger than 64 KiB" in file.problems[0]
     assert not file.is_usable
 
 

@@ -1,3 +1,5 @@
+from time import monotonic
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -57,3 +59,14 @@ def test_another_encoding_is_read_and_said(raw: bytes, entry: str) -> None:
     content = parse(raw)
     assert content.entries == (entry,)
     assert len(content.problems) == 1
+
+
+def test_conflicts_that_do_not_end_are_read_in_no_time() -> None:
+    began = monotonic()
+    parse(b"<<<<<<< a\nx\n=======\n" * 4_000)
+    assert monotonic() - began < 5
+
+
+def test_a_conflict_that_does_not_end_does_not_hide_the_next() -> None:
+    raw = b"<<<<<<< a\none\n<<<<<<< b\ntwo\n||||||| base\nold\n=======\nthree\n>>>>>>> c\nfour\n"
+    assert parse(raw).entries == ("one", "two", "three", "four")

@@ -131,6 +131,14 @@ async def test_undo_takes_back_all_that_a_write_did(room: Room) -> None:
     assert ever["The API port is 9000"].ending == "forgotten"
 
 
+async def test_undo_does_not_bring_back_what_has_been_outdated_twice(room: Room) -> None:
+    await room.memory.add("memory", "The API port is 8000", source=AGENT)
+    change = await room.memory.add("memory", "The API port is 9000", source=AGENT)
+    await room.memory.add("memory", "The API port is 9100", source=AGENT)
+    await room.memory.undo(change)
+    assert room.text() == "The API port is 9100\n"
+
+
 async def test_undo_of_a_squeeze_brings_back_what_was_archived(room: Room) -> None:
     for number in range(20):
         await room.memory.add("memory", f"{number:02} " + "x" * 90, source=AGENT)

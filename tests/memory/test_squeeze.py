@@ -1,5 +1,6 @@
 from collections.abc import Sequence
 from datetime import timedelta
+from time import monotonic
 
 import pytest
 
@@ -8,6 +9,7 @@ from hermes_tui.core.memory import Source
 from hermes_tui.memory.draft import Edit
 from hermes_tui.memory.memory import Change
 from hermes_tui.memory.report import told
+from hermes_tui.memory.subjects import scalars
 from tests.memory.conftest import AGENT, Room
 
 LONG = "and this is said at such length that the file is full before long, as files are"
@@ -181,3 +183,39 @@ async def test_what_changed_while_the_model_thought_is_not_overwritten(room: Roo
     change = await room.remembering(merge).add("memory", f"New is {LONG * 4}.", source=AGENT)
     assert "Fact 00 and fact 01" not in room.text()
     assert {one.reason for one in change.gone} == {"least important"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_kept"),
+    [
+        ("Deploy on Fridays from mars.", False),
+        ("Deploy on Fridays, never from mars.", False),
+        ("Never do not deploy on Fridays.", False),
+        ("Deploys run from mars. Never deploy on Fridays.", True),
+    ],
+)
+async def test_a_model_may_not_turn_a_fact_round(room: Room, answer: str, is_kept: bool) -> None:
+    await room.memory.add("memory", "Never deploy on Fridays.", source=AGENT)
+    await room.memory.add("memory", "Deploys run from mars.", source=AGENT)
+    await fill(room, 19)
+
+    async def merge(entries: Sequence[str], room_left: int) -> list[str]:
+        return [f"[1,2] {answer}"]
+
+    await room.remembering(merge).add("memory", f"New is {LONG * 4}.", source=AGENT)
+    assert (answer in room.text()) == is_kept
+
+
+async def test_a_large_file_by_hand_makes_room_in_no_time(room: Room) -> None:
+    room.write("\n§\n".join(f"Note {number} holds well enough." for number in range(1500)).encode())
+    began = monotonic()
+    await room.memory.add("memory", "New.", source=AGENT)
+    assert monotonic() - began < 10
+    assert len(room.text()) <= 2200
+
+
+@pytest.mark.parametrize("piece", ["a-", "1.a-", "1:", "/a", "a1"])
+def test_figures_in_one_long_word_are_found_in_no_time(piece: str) -> None:
+    began = monotonic()
+    scalars(piece * 20_000)
+    assert monotonic() - began < 5

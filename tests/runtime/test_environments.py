@@ -1,8 +1,9 @@
 import pytest
 
-from hermes_tui.config.schema import Config
+from hermes_tui.config.schema import Config, TerminalConfig
 from hermes_tui.core.errors import ConfigError
-from hermes_tui.runtime.environments import environment_kinds, kind_of
+from hermes_tui.runtime.environments import environment_kinds, is_known, kind_of
+from hermes_tui.runtime.named_settings import BACKEND, problem_with
 
 
 def test_every_built_in_kind_is_installed() -> None:
@@ -28,3 +29,17 @@ def test_a_name_says_its_kind(name: str, kind: str) -> None:
 def test_a_place_without_a_backend_is_named() -> None:
     with pytest.raises(ConfigError, match=r"'environments\.prod' needs a 'backend'"):
         kind_of("prod", Config(environments={"prod": {}}))
+
+
+@pytest.mark.parametrize("name", ["prod", "apptainer", "apptainer:box.sif", "ssh:me@box"])
+def test_a_place_a_kind_and_another_name_for_one_are_known(name: str) -> None:
+    assert is_known(name, Config(environments={"prod": {"backend": "ssh"}}))
+    assert not is_known("mars", Config())
+    backend = Config(environments={"prod": {}}, terminal=TerminalConfig(backend=name))
+    assert problem_with(BACKEND, backend) is None
+
+
+@pytest.mark.parametrize(("kind", "is_right"), [("apptainer", True), ("mars", False), ("", False)])
+def test_a_place_may_be_of_any_installed_kind(kind: str, is_right: bool) -> None:
+    config = Config(environments={"m": {"backend": kind}})
+    assert (problem_with(("environments", "m", "backend"), config) is None) is is_right

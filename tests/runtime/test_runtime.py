@@ -10,7 +10,12 @@ import pytest
 
 from hermes_tui.agent.approvals import Nobody
 from hermes_tui.agent.session import Session
-from hermes_tui.core.errors import ConfigError, HermesError, NotFoundError
+from hermes_tui.core.errors import (
+    ConfigError,
+    EnvironmentUnavailableError,
+    HermesError,
+    NotFoundError,
+)
 from hermes_tui.core.events import Event, TurnFinished
 from hermes_tui.core.messages import Message, Text, ToolCall, user
 from hermes_tui.runtime.claims import Claims
@@ -172,3 +177,35 @@ async def test_a_session_resumed_elsewhere_is_told_where_it_is(tmp_path: Path) -
         again = await runtime.resume(session.id)
         assert f"Working directory: {tmp_path / 'two'}" in again.prefix.system
         assert (await runtime.latest_session()) is not None
+
+
+async def test_a_resumed_session_runs_its_commands_where_it_did(tmp_path: Path) -> None:
+    config = Path(os.environ["HERMES_HOME"], "config.yaml")
+    config.parent.mkdir(parents=True, exist_ok=True)
+    config.write_text("environments: {second: {backend: local}}\n", encoding="utf-8")
+    elsewhere = Overrides(model="rehearsal", cwd=tmp_path, environment="second")
+    async with open_runtime(human=Nobody(), source="test", overrides=elsewhere) as runtime:
+        session = await runtime.new_session()
+        await play(session, "run `echo one`")
+    async with opened(tmp_path) as runtime:
+        await runtime.resume(session.id)
+        assert runtime.environment.name == "second"
+    here = Overrides(model="rehearsal", cwd=tmp_path, environment="local")
+    async with open_runtime(human=Nobody(), source="test", overrides=here) as runtime:
+        await runtime.resume(session.id)
+        assert runtime.environment.name == "local"
+
+
+async def test_a_session_whose_place_is_gone_is_not_moved_to_this_machine(tmp_path: Path) -> None:
+    config = Path(os.environ["HERMES_HOME"], "config.yaml")
+    config.parent.mkdir(parents=True, exist_ok=True)
+    config.write_text("environments: {second: {backend: local}}\n", encoding="utf-8")
+    elsewhere = Overrides(model="rehearsal", cwd=tmp_path, environment="second")
+    async with open_runtime(human=Nobody(), source="test", overrides=elsewhere) as runtime:
+        session = await runtime.new_session()
+        await play(session, "run `echo one`")
+    config.write_text("", encoding="utf-8")
+    async with opened(tmp_path) as runtime:
+        with pytest.raises(EnvironmentUnavailableError, match="ran its commands in 'second'") as no:
+            await runtime.resume(session.id)
+        assert "--env" in no.value.hint

@@ -6,10 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hermes_tui.core.errors import NotFoundError
 from hermes_tui.core.messages import Message, Text, ToolCall, ToolResult, assistant, user
 from hermes_tui.store.import_forms import FormError, NotKept, Said, read_entry
-from hermes_tui.store.importing import imported_id
+from hermes_tui.store.importing import NO_RESULT, imported_id
 from hermes_tui.store.store import Store
+from hermes_tui.store.summaries import Note
 from tests.store.conftest import begin
 
 AT = datetime(2025, 3, 5, 10, tzinfo=UTC)
@@ -135,12 +137,71 @@ async def test_imported_messages_are_found_by_their_own_date(store: Store) -> No
     assert (await store.search.find("needle", after=AT + timedelta(days=1))).total == 0
 
 
-async def test_a_deleted_session_comes_back(store: Store) -> None:
-    said = [Said("s", "T", user("needle"), AT)]
-    await store.importer().take(said)
+async def test_a_deleted_session_stays_deleted_and_is_named(store: Store) -> None:
+    said = [Said("s", "T", user("needle"), AT), Said("s", "T", user("more"), AT)]
+    await store.importer().take(said[:1])
     await store.sessions.delete(imported_id("s"))
-    assert (await store.importer().take(said)).added == 0
-    assert (await store.sessions.get(imported_id("s"))).message_count == 1
+    taken = await store.importer().take(said)
+    assert (taken.added, taken.known, taken.sessions) == (0, 0, {})
+    assert taken.deleted == {imported_id("s")}
+    with pytest.raises(NotFoundError, match="was deleted"):
+        await store.sessions.get(imported_id("s"))
+
+
+async def test_an_archived_session_that_grows_is_seen_again(store: Store) -> None:
+    said = [Said("s", "T", user("needle"), AT), Said("s", "T", user("more"), AT)]
+    await store.importer().take(said[:1])
+    key = imported_id("s")
+    await store.summaries.put(key, Note(summary="Needles."), upto=1, method="extractive")
+    soon = datetime.now(UTC) + timedelta(days=1)
+    assert await store.reviews.archive(soon) == 1
+    assert (await store.importer().take(said[:1])).known == 1
+    assert await store.sessions.newest() == []
+    await store.importer().take(said)
+    assert [one.id for one in await store.sessions.newest()] == [key]
+
+
+def called(*ids: str) -> Message:
+    return Message("assistant", tuple(ToolCall(one, "ls", "{}") for one in ids))
+
+
+def answered(call: str, text: str) -> Message:
+    return Message("tool", (ToolResult(call, text),))
+
+
+HALF_ANSWERED = (
+    user("list"),
+    called("a", "b"),
+    answered("a", "one"),
+    user("never mind b"),
+    answered("b", "two"),
+    answered("z", " "),
+    assistant("ok"),
+)
+
+
+async def test_calls_and_results_that_do_not_match_are_mended_on_import(store: Store) -> None:
+    said = [Said("s", "T", message, AT) for message in HALF_ANSWERED]
+    taken = await store.importer().take(said)
+    assert (taken.added, taken.answered, taken.orphans) == (6, 1, 2)
+    stored = [one.message for one in await store.messages.of_session(imported_id("s"))]
+    assert stored == [
+        *HALF_ANSWERED[:3],
+        Message("tool", (ToolResult("b", NO_RESULT, is_error=True),)),
+        HALF_ANSWERED[3],
+        Message("tool", (Text("two"),)),
+        HALF_ANSWERED[6],
+    ]
+    importer = store.importer()
+    again = [await importer.take([one]) for one in said]
+    assert [(one.added, one.answered) for one in again] == [(0, 0)] * len(said)
+
+
+async def test_an_answer_that_comes_with_a_later_import_finds_its_call(store: Store) -> None:
+    said = [Said("s", "T", one, AT) for one in (user("go"), called("a"), answered("a", "1"))]
+    await store.importer().take(said[:2])
+    assert (await store.importer().take(said)).orphans == 0
+    assert await store.messages.unanswered(imported_id("s")) == []
 
 
 async def test_every_part_of_a_message_survives(store: Store) -> None:

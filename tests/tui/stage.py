@@ -134,6 +134,7 @@ class StageEntry:
     updated_at: datetime = NOON - timedelta(hours=2)
     model: str = "scripted"
     cwd: str = "/srv/app"
+    about: str = ""
 
     @property
     def message_count(self) -> int:
@@ -154,6 +155,7 @@ class StageResults:
     """What a search found."""
 
     hits: list[StageHit]
+    sessions: list[StageEntry] = field(default_factory=list["StageEntry"])
 
 
 @dataclass
@@ -211,6 +213,9 @@ class StageRuntime:
         self.personality = ""
         self.lessons: list[Learnt] = []
         self.unlearnt: list[str] = []
+        self.idle_times = 0
+        self.idle_gate: anyio.Event | None = None
+        self.idle_error: HermesError | None = None
         self.memory_error: HermesError | None = None
         self.is_closed = False
         self.lack = "The docker daemon cannot be reached. Start it, or choose another place."
@@ -263,9 +268,16 @@ class StageRuntime:
         return self.lessons.pop(0) if self.lessons else None
 
     async def look_after(self, *, but: str = "") -> list[Learnt]:
+        self.idle_times += 1
+        if self.idle_gate is not None:
+            await self.idle_gate.wait()
+        if self.idle_error is not None:
+            raise self.idle_error
         return []
 
     async def unlearn(self, learnt: Learnt) -> None:
+        if self.memory_error is not None:
+            raise self.memory_error
         self.unlearnt.append(learnt.text)
 
     def personalities(self) -> list[Personality]:
@@ -311,7 +323,8 @@ class StageRuntime:
             for message in entry.history
             if query.lower() in message.text.lower()
         ]
-        return StageResults(hits[:limit])
+        at_that_time = self.stored if query == "last week" else []
+        return StageResults(hits[:limit], list(at_that_time))
 
     async def rename_session(self, session_id: str, title: str) -> None:
         for entry in self.stored:

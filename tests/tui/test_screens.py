@@ -7,6 +7,7 @@ import pytest
 from textual import events
 
 from hermes_tui.config.schema import Config, TuiConfig
+from hermes_tui.core.errors import HermesError
 from hermes_tui.core.messages import assistant, user
 from hermes_tui.learning.learner import Learnt
 from hermes_tui.models.scripted import calls, says
@@ -417,6 +418,42 @@ async def test_what_is_remembered_is_said_and_one_key_takes_it_back(home: Path) 
         assert len(stage.runtime.unlearnt) == 1
 
 
+async def test_what_could_not_be_taken_back_can_be_tried_again(home: Path) -> None:
+    def prepare(runtime: StageRuntime) -> None:
+        runtime.lessons.append(Learnt("s0", preferences=("language: German",)))
+
+    async with on_stage(home, says("Gern."), prepare=prepare) as stage:
+        await stage.say("answer in German from now on")
+        await stage.sees("Remembered: a preference (language: German).")
+        stage.runtime.memory_error = HermesError("The disk is full.", hint="Make room.")
+        await stage.pilot.press("f7")
+        await stage.sees("The disk is full.")
+        stage.runtime.memory_error = None
+        await stage.pilot.press("f7")
+        await stage.sees("Taken back.")
+
+
+async def test_idle_work_is_not_begun_again_while_it_goes_on_and_fails_aloud_once(
+    home: Path,
+) -> None:
+    async with on_stage(home) as stage:
+        runtime, chat = stage.runtime, stage.app.chat
+        runtime.idle_gate = anyio.Event()
+        runtime.idle_error = HermesError("The disk is full.", hint="Make room.")
+        await stage.until(lambda: chat.runtime is not None)
+        chat._look_after()
+        await stage.until(lambda: runtime.idle_times == 1)
+        chat._look_after()
+        runtime.idle_gate.set()
+        await stage.sees("The disk is full.")
+        assert runtime.idle_times == 1
+        await stage.until(lambda: not any(one.group == "idle" for one in chat.workers))
+        chat._look_after()
+        await stage.until(lambda: runtime.idle_times == 2)
+        await stage.until(lambda: not any(one.group == "idle" for one in chat.workers))
+        assert stage.text.count("The disk is full.") == 1
+
+
 async def test_a_mode_is_set_by_its_name(home: Path) -> None:
     async with on_stage(home) as stage:
         await stage.say("/mode read-only")
@@ -440,3 +477,12 @@ async def test_letters_typed_quickly_over_the_conversation_all_reach_the_prompt(
         for letter in "find diagrams":
             stage.app.post_message(events.Key("space" if letter == " " else letter, letter))
         await stage.until(lambda: stage.app.chat.prompt.text == "find diagrams")
+
+
+async def test_sessions_of_a_time_are_listed_though_no_word_matches(home: Path) -> None:
+    async with on_stage(home, prepare=with_sessions) as stage:
+        await stage.pilot.press("ctrl+s")
+        await stage.sees("refactor loader")
+        await stage.type("last week")
+        await stage.sees("fix CI")
+        await stage.sees("refactor loader")

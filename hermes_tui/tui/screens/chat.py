@@ -86,6 +86,8 @@ class ChatScreen(Screen[None]):
         """Ids of sessions deleted from here, the last one last."""
         self.learnt: list[Learnt] = []
         """What was remembered without being asked to, the last one last."""
+        self._warned: set[str] = set()
+        """What went wrong behind the scenes and was said."""
         self.completion = Completion()
         self.prompt = Prompt(self.completion)
         self.chat = ChatPane(clock=clock)
@@ -290,23 +292,28 @@ class ChatScreen(Screen[None]):
         try:
             learnt = await runtime.look_back(session)
         except HermesError as error:
-            self.chat.transcript.add_notice(f"Nothing was remembered: {error}", "warning")
+            self._warn_once(f"Nothing was remembered: {error}")
             return
         self._tell_learnt([learnt] if learnt else [])
 
     def _look_after(self) -> None:
-        """Use idle time."""
-        if self.runtime is not None and not self.conversation.is_busy:
-            self.run_worker(
-                partial(self._use_idle_time, self.runtime), group="idle", exclusive=True
-            )
+        """Use idle time, unless what was begun in it goes on."""
+        is_used = any(one.group == "idle" and not one.is_finished for one in self.workers)
+        if self.runtime is not None and not self.conversation.is_busy and not is_used:
+            self.run_worker(partial(self._use_idle_time, self.runtime), group="idle")
 
     async def _use_idle_time(self, runtime: Runtime) -> None:
         current = self.conversation.session.id if self.conversation.session else ""
         try:
             self._tell_learnt(await runtime.look_after(but=current))
         except HermesError as error:
-            self.chat.transcript.add_notice(str(error), "warning")
+            self._warn_once(str(error))
+
+    def _warn_once(self, text: str) -> None:
+        """Say what goes wrong behind the scenes; the same again is not said again."""
+        if text not in self._warned:
+            self._warned.add(text)
+            self.chat.transcript.add_notice(text, "warning")
 
     def _tell_learnt(self, found: "Sequence[Learnt]") -> None:
         for learnt in found:

@@ -11,7 +11,7 @@ from textual.widgets import Input
 
 from hermes_tui.safety.terminal_text import visible
 from hermes_tui.tui.panes.sessions import age_text
-from hermes_tui.tui.ports import Runtime, SearchHit, SessionEntry
+from hermes_tui.tui.ports import FoundSession, Runtime, SearchHit, SessionEntry
 from hermes_tui.tui.screens.picker import Choice, Picker
 from hermes_tui.tui.text import short_path
 
@@ -61,14 +61,24 @@ class SessionPicker(Picker):
 
     async def _search(self, words: str) -> None:
         self._hits = {}
+        sessions: Sequence[FoundSession] = ()
         if words:
             found = await self._runtime.search(words, limit=HITS)
+            sessions = found.sessions
             for hit in found.hits:
                 self._hits.setdefault(hit.session_id, hit)
         titled = self.fitting(words)
         listed = {choice.id for choice in titled}
         by_text = [hit for id_, hit in self._hits.items() if id_ not in listed]
-        self.fill([*titled, *(self._found(hit) for hit in by_text)])
+        listed.update(self._hits)
+        others = [one for one in sessions if one.id not in listed]
+        self.fill(
+            [
+                *titled,
+                *(self._found(hit.session_id, hit.excerpt) for hit in by_text),
+                *(self._found(one.id, one.title or one.about) for one in others),
+            ]
+        )
         self._show_preview()
 
     def on_option_list_option_highlighted(self) -> None:
@@ -96,8 +106,6 @@ class SessionPicker(Picker):
             is_current=session.id == self._current,
         )
 
-    def _found(self, hit: SearchHit) -> Choice:
-        known = self._known.get(hit.session_id)
-        if known:
-            return self._choice(known)
-        return Choice(id=hit.session_id, name=hit.excerpt, note="an older session")
+    def _found(self, session_id: str, name: str) -> Choice:
+        known = self._known.get(session_id)
+        return self._choice(known) if known else Choice(session_id, name, note="an older session")
