@@ -37,6 +37,9 @@ def log_to(folder: Path, *, level: str, redact: Callable[[str], str]) -> None:
         return  # a log is not worth failing for
     handler.setFormatter(_Redacting(redact))
     root = logging.getLogger()
+    for earlier in root.handlers:
+        if isinstance(earlier, RotatingFileHandler):
+            earlier.close()  # of another home in this process
     root.handlers = [handler]
     root.setLevel(level.upper())
     # One line for every request would drown what matters.
