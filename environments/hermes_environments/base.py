@@ -1,13 +1,13 @@
 """What every environment has in common: all of the contract, given a byte channel."""
 
-import asyncio
+import os
 import re
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
 
 import anyio
 import msgspec
@@ -16,6 +16,7 @@ from hermes_environments import files, jobs, plain_sh
 from hermes_environments.capture import Capture
 from hermes_environments.channel import Capabilities, Channel, ChannelLostError, read_all
 from hermes_environments.conversation import Conversation, Outcome, Worker
+from hermes_environments.spare import HANG_UP_SECONDS, Spare, to_the_end
 from hermes_environments.worker import (
     BOOTSTRAP,
     EXEC_ID,
@@ -28,6 +29,7 @@ from hermes_environments.worker import (
     encode,
     exporting,
     new_id,
+    quote,
 )
 from hermes_tui.core.environment import CommandResult, Ended, Job, OnOutput
 from hermes_tui.core.errors import EnvironmentUnavailableError, ToolError
@@ -40,13 +42,12 @@ SHELL_SECONDS = 60.0
 """For our own scripts."""
 LAST_WORDS_SECONDS = 0.2
 """For the output of processes that were just killed to arrive."""
-PREWARM_SECONDS = 0.03
-"""After the start of a command the next worker is started, or as soon as it is needed."""
 SWEEPS, SWEEP_PAUSE = 20, 0.05
 """How often what cannot be ended gently is ended at once, and seconds between."""
 TIMEOUT_EXIT_CODE = 124
 
-T = TypeVar("T")
+# A login may say something before. The last line shows that it is a shell that answers.
+_LOOK_AROUND = r"""printf '\n%s\n%s\n%s\nsh\n' "$(command -v bash)" "$HOME" "${XDG_STATE_HOME-}" """
 
 
 class BaseEnvironment(ABC):
@@ -56,6 +57,10 @@ class BaseEnvironment(ABC):
     """
 
     capabilities = Capabilities()
+    start_seconds = SHELL_SECONDS
+    """For a process to be started there, also when the place has to be woken for that."""
+    close_seconds = 15.0
+    """For the place to be released; what is not by then is left as it is."""
 
     def __init__(
         self,
@@ -74,9 +79,10 @@ class BaseEnvironment(ABC):
         self._turn = anyio.Lock(fast_acquire=True)
         self._opening = anyio.Lock()
         self._is_open = False
-        self._next: asyncio.Task[Worker] | None = None
-        self._is_needed = asyncio.Event()
-        """Set when the spare worker is to be there as soon as it can."""
+        self._spare = Spare(partial(self._spawn, is_prewarmed=True))
+        self._given = dict(variables or {})
+        self._jobs_folder = b""
+        """One shell word; found out when the place is opened for the first time."""
         self._script_type = Script
         self._notices: list[str] = []
 
@@ -90,7 +96,8 @@ class BaseEnvironment(ABC):
 
     @property
     def jobs_folder(self) -> bytes:
-        return b'"${XDG_STATE_HOME:-$HOME/.local/state}/hermes-tui/jobs"'
+        """Where background jobs are, as one shell word; known once the place is open."""
+        return self._jobs_folder
 
     @abstractmethod
     async def channel(self, argv: Sequence[str], *, env: Mapping[str, str]) -> Channel:
@@ -104,7 +111,7 @@ class BaseEnvironment(ABC):
         """Find, wake or create the place; called once."""
 
     async def _close(self) -> None:  # noqa: B027 - not every place needs it
-        """Release the place."""
+        """Release the place, or what there is of it when `_open` came to no end."""
 
     async def _remark(self, result: CommandResult) -> str:
         """What the place knows about a command that failed, e.g. that memory ran out."""
@@ -133,15 +140,26 @@ class BaseEnvironment(ABC):
         Raises:
             EnvironmentUnavailableError: there is no sh either.
         """
-        # A login may say something before.
-        *before, last = (await self._ask(["sh", "-c", "command -v bash; echo sh"])).split() or [b""]
-        if last != b"sh":
+        lines = (await self._ask(["sh", "-c", _LOOK_AROUND])).rstrip(b"\n").split(b"\n")
+        if len(lines) < 4 or lines[-1] != b"sh":
             raise EnvironmentUnavailableError(
                 f"There is no shell in {self.name}, and commands run in one.",
                 hint="Choose one that has bash or sh.",
             )
-        if not (before and before[-1].endswith(b"bash")):
+        if not lines[-4].endswith(b"bash"):
             self.use_plain_sh()
+        self.keep_jobs(*(os.fsdecode(line) for line in lines[-3:-1]))
+
+    def keep_jobs(self, home: str, state: str) -> None:
+        """Settle where background jobs are: a session's variables may change, jobs do not move.
+
+        Args:
+            home: The home folder there.
+            state: What XDG_STATE_HOME is there, if anything.
+        """
+        home = self._given.get("HOME", home)
+        state = self._given.get("XDG_STATE_HOME", state) or f"{home}/.local/state"
+        self._jobs_folder = quote(encode(f"{state}/hermes-tui/jobs"))
 
     def use_plain_sh(self) -> None:
         """For `_open`: commands run in sh from now on."""
@@ -156,23 +174,32 @@ class BaseEnvironment(ABC):
 
     async def open(self) -> None:
         async with self._opening:
-            if not self._is_open:
+            if self._is_open:
+                return
+            try:
                 await self._open()
-                self._is_open = True
+                if not self._jobs_folder:
+                    await self.find_shell()
+            except BaseException:
+                await to_the_end(self._release())
+                raise
+            self._is_open = True
 
     async def close(self) -> None:
         async with self._opening:
-            if (spare := self._next) is not None:
-                self._next = None
-                spare.cancel()
-                await asyncio.wait({spare})
-                if not spare.cancelled() and spare.exception() is None:
-                    await spare.result().channel.close()
+            await self._spare.drop()
             if self._is_open:
                 try:
-                    await self._close()
+                    with anyio.move_on_after(self.close_seconds):
+                        await self._close()
                 finally:
                     self._is_open = False
+
+    async def _release(self) -> None:
+        """Let go of a place that could not be opened."""
+        await self._spare.drop()
+        with suppress(EnvironmentUnavailableError), anyio.move_on_after(self.close_seconds):
+            await self._close()
 
     async def run(
         self,
@@ -204,7 +231,7 @@ class BaseEnvironment(ABC):
     async def start(self, command: str) -> Job:
         text = encode(command)
         exits_on_error = b"set -o errexit" in self._state.options
-        worker = await self._take()
+        worker = await self._take_within(SHELL_SECONDS)
         folder = self.jobs_folder + b"/" + worker.exec_id.encode()
         starting = jobs.starting(folder, text, exits_on_error=exits_on_error)
         script = self._script_type(
@@ -254,7 +281,7 @@ class BaseEnvironment(ABC):
             has_stdin=True,
             keeps_state=False,
         )
-        result = await self._run(whole, timeout, stdin, keep)
+        result = await self._run(whole, timeout, stdin, keep, capture=Capture(None))
         if result.exit_code is None:
             raise ChannelLostError(f"The connection to {self._name} was lost.")
         return result.exit_code, bytes(printed)
@@ -294,10 +321,11 @@ class BaseEnvironment(ABC):
         stdin: bytes = b"",
         on_output: OnOutput | None = None,
         worker: Worker | None = None,
+        capture: Capture | None = None,
     ) -> CommandResult:
         began = time.monotonic()
-        capture = Capture(self._folder / "output")
-        worker = worker or await self._take()
+        capture = capture or Capture(self._folder / "output")
+        worker = worker or await self._take_within(timeout)
         outcome, notice = await self._attempt(worker, script, capture, timeout, stdin, on_output)
         if worker.is_prewarmed and outcome and outcome.has_surely_not_run:
             # The spare worker died while it waited.
@@ -339,11 +367,11 @@ class BaseEnvironment(ABC):
             sent = conversation.was_sent
             outcome = Outcome(exit_code=None, header=None, trailer=None, was_sent=sent)
         except BaseException:
-            await _to_the_end(self._kill(worker, conversation))
+            await to_the_end(self._kill(worker, conversation))
             raise
         if outcome is None:
-            return None, await _to_the_end(self._kill(worker, conversation))
-        await conversation.close()
+            return None, await to_the_end(self._kill(worker, conversation))
+        await _hang_up(conversation)
         if outcome.header is not None:
             self._baseline = outcome.header.baseline if outcome.header.is_in_cwd else None
         return outcome, ""
@@ -411,7 +439,7 @@ class BaseEnvironment(ABC):
                             await is_over.wait()
                         left = await self.sweep(worker.exec_id)
                 group.cancel_scope.deadline = anyio.current_time() + LAST_WORDS_SECONDS
-        await conversation.close()
+        await _hang_up(conversation)
         if left == 0:
             return ""
         return f"{'Some' if left is None else left} processes of the command may still be running."
@@ -432,30 +460,22 @@ class BaseEnvironment(ABC):
     async def _take(self) -> Worker:
         """The spare worker, or a new one."""
         await self._ensure_open()
-        spare, self._next = self._next, None
-        if spare is None:
-            return await self._spawn()
-        self._is_needed.set()
-        try:
-            return await asyncio.shield(spare)
-        except EnvironmentUnavailableError:
-            return await self._spawn()
-        except asyncio.CancelledError:
-            self._next = self._next or spare
-            raise
+        return await self._spare.take() or await self._spawn()
+
+    async def _take_within(self, seconds: float) -> Worker:
+        """The same, unless nothing can be started there for long."""
+        seconds = max(seconds, self.start_seconds)
+        with anyio.move_on_after(seconds):
+            return await self._take()
+        raise EnvironmentUnavailableError(
+            f"Nothing could be started in {self.name} within {seconds:.0f} s.",
+            hint="Wait for other commands there to end, or try again.",
+        )
 
     def _prewarm(self) -> None:
         """Start the next worker while this command runs and the model thinks."""
-        if self._next is None and self.capabilities.prewarm:
-            self._is_needed = asyncio.Event()
-            self._next = asyncio.create_task(self._spawn_spare(self._is_needed))
-            self._next.add_done_callback(_look_at)
-
-    async def _spawn_spare(self, is_needed: asyncio.Event) -> Worker:
-        # A short command has the processor to itself.
-        with anyio.move_on_after(PREWARM_SECONDS):
-            await is_needed.wait()
-        return await self._spawn(is_prewarmed=True)
+        if self.capabilities.prewarm:
+            self._spare.prepare()
 
     async def _spawn(self, *, is_prewarmed: bool = False) -> Worker:
         exec_id = new_id()
@@ -466,22 +486,7 @@ class BaseEnvironment(ABC):
         return Worker(exec_id=exec_id, channel=channel, is_prewarmed=is_prewarmed)
 
 
-def _look_at(spare: asyncio.Task[Worker]) -> None:
-    """A spare that could not be started is tried again, and reported, when one is needed."""
-    if not spare.cancelled():
-        spare.exception()
-
-
-async def _to_the_end(work: Coroutine[Any, Any, T]) -> T:
-    """Finish `work` although this task is cancelled, even repeatedly; then be cancelled."""
-    task = asyncio.create_task(work)
-    cancelled: asyncio.CancelledError | None = None
-    with anyio.CancelScope(shield=True):
-        while not task.done():
-            try:
-                await asyncio.shield(task)
-            except asyncio.CancelledError as error:
-                cancelled = error
-    if cancelled is not None:
-        raise cancelled
-    return task.result()
+async def _hang_up(conversation: Conversation) -> None:
+    # A transport that is stuck keeps nobody from going on.
+    with anyio.move_on_after(HANG_UP_SECONDS):
+        await conversation.close()

@@ -28,6 +28,8 @@ def make_private(folder: Path) -> None:
 class Capture:
     """Head and tail of a byte stream, and a file under `folder` once they cannot hold it.
 
+    Without a folder there is no file.
+
     Memory stays below head + 2 tails + one batch. The file gets every byte up to
     `spill_bytes`; after that only counting and the tail go on. A file that cannot be
     written costs the file, not the command.
@@ -35,7 +37,7 @@ class Capture:
 
     def __init__(
         self,
-        folder: Path,
+        folder: Path | None,
         *,
         head_bytes: int = HEAD_BYTES,
         tail_bytes: int = TAIL_BYTES,
@@ -50,7 +52,7 @@ class Capture:
         self._batch = bytearray()
         self._total = 0
         self._path: Path | None = None
-        self._is_spilling = True
+        self._is_spilling = folder is not None
         """Becomes False at the cap or at the first error."""
 
     async def add(self, data: bytes) -> None:
@@ -111,6 +113,7 @@ class Capture:
             self._path = None
 
     def _create(self) -> Path:
+        assert self._folder is not None
         make_private(self._folder)
         oldest = time.time() - SPILL_DAYS * 86_400
         for path in self._folder.glob("*.txt"):

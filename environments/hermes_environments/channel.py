@@ -1,6 +1,7 @@
 """The one thing a new environment has to provide: a process as byte pipes."""
 
 import re
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from msgspec import Struct
@@ -47,6 +48,11 @@ class Channel(Protocol):
         discarding what they write where the transport would not.
         """
         ...
+
+
+def with_variables(argv: Sequence[str], env: Mapping[str, str]) -> list[str]:
+    """A command line that runs `argv` with `env` added to what it finds."""
+    return ["env", *(f"{name}={value}" for name, value in env.items()), *argv] if env else [*argv]
 
 
 async def read_all(channel: Channel, *, until: re.Pattern[bytes] | None = None) -> bytes:

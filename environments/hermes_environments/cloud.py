@@ -30,6 +30,9 @@ class CloudEnvironment(BaseEnvironment):
     Hermes to leave does so at once.
     """
 
+    start_seconds = 300.0
+    close_seconds = 90.0
+
     def __init__(
         self,
         name: str,
@@ -93,23 +96,25 @@ class CloudEnvironment(BaseEnvironment):
 
     async def _open(self) -> None:
         await self._connect()
-        try:
-            await anyio.to_thread.run_sync(make_private, self._home)
-            async with FileLock(self._home / "starting").alone():
-                await self._attach()
-                self._users.try_shared()
-            await self.find_shell()
-        except BaseException:
-            await self._let_go()
-            raise
+        await anyio.to_thread.run_sync(make_private, self._home)
+        async with FileLock(self._home / "starting").alone():
+            await self._attach()
+            self._users.try_shared()
+        await self.find_shell()
 
     async def _close(self) -> None:
+        if not self._is_open:  # its platform puts it to sleep
+            await self._let_go()
+            return
+        starting = FileLock(self._home / "starting")
         try:
-            async with FileLock(self._home / "starting").alone():
-                if self._users.try_alone() and not await self._is_busy():
-                    await self._attendant.progress(f"putting {self.name} to sleep")
-                    await self._put_to_sleep(self._sandbox)
+            # Who holds it longer than that is about to use the sandbox.
+            is_last = await starting.try_alone_for(LEAVE_SECONDS) and self._users.try_alone()
+            if is_last and not await self._is_busy():
+                await self._attendant.progress(f"putting {self.name} to sleep")
+                await self._put_to_sleep(self._sandbox)
         finally:
+            starting.release()
             await self._let_go()
 
     async def _remark(self, result: CommandResult) -> str:

@@ -10,7 +10,7 @@ import anyio
 
 from hermes_environments import daytona_account
 from hermes_environments.base import FRIENDLY
-from hermes_environments.channel import Capabilities, Channel
+from hermes_environments.channel import Capabilities, Channel, with_variables
 from hermes_environments.cloud import CloudEnvironment
 from hermes_environments.daytona_account import DaytonaOptions, check, explained, load_sdk
 from hermes_environments.daytona_channel import TerminalChannel
@@ -59,17 +59,17 @@ class DaytonaEnvironment(CloudEnvironment):
         self._pulses: set[asyncio.Task[None]] = set()
 
     async def channel(self, argv: Sequence[str], *, env: Mapping[str, str]) -> Channel:
-        marks = ["env", *(f"{name}={value}" for name, value in env.items())] if env else []
+        command = with_variables(argv, env)
         channel = TerminalChannel(self._sdk, self._sandbox)
         try:
-            await channel.begin([*marks, *argv])
+            await channel.begin(command)
         except self._sdk.DaytonaError as error:
             with explained(self._sdk, "run a command"):
                 if await self._is_awake(self._sandbox):
                     raise error from None
                 await self._revive(self._sandbox)
                 channel = TerminalChannel(self._sdk, self._sandbox)
-                await channel.begin([*marks, *argv])
+                await channel.begin(command)
         return channel
 
     async def _ask(self, argv: Sequence[str], *, until: re.Pattern[bytes] | None = None) -> bytes:

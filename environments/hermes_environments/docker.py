@@ -3,10 +3,10 @@
 import asyncio
 import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 import anyio
 import anyio.from_thread
@@ -29,12 +29,15 @@ from hermes_environments.docker_daemon import (
     Started,
 )
 from hermes_environments.options import passed
+from hermes_environments.threads import in_thread
 from hermes_environments.worker import EXEC_ID
 from hermes_tui.core.environment import Attendant, CommandResult, Ended, NoAttendant
 from hermes_tui.core.errors import EnvironmentUnavailableError
 
 EXIT_SECONDS = 0.5
 """For workers without work to end, before their container is taken for in use."""
+HEALTH_SECONDS = 2.5
+"""For the daemon to say how it is, before it is said to be stuck."""
 KILLED = 137
 NOT_STARTED = {1, 2, 126, 254}
 """What shells and runtimes that cannot fork end with."""
@@ -44,9 +47,6 @@ _MISSING = """[ -d "$1" ] || echo "$1"
 [ "${HOME:-/}" != / ] && [ -w "$HOME" ] || echo HOME"""
 # By root, who may not be the one that runs the commands.
 _MAKE = 'umask 0; for d; do mkdir -p "$d" && chmod 1777 "$d"; done'
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 
 class DockerEnvironment(BaseEnvironment):
@@ -81,6 +81,8 @@ class DockerEnvironment(BaseEnvironment):
         self._attendant = attendant or NoAttendant()
         self._daemon = Daemon(self._options.host)
         self._container: Container | None = None
+        self._coming: Container | None = None
+        """One that is up but not ready to work in yet."""
         self._home = variables.get("HOME", "")
         """Where it is not the one of the user inside; our own scripts need it too."""
         self._recovering = anyio.Lock()
@@ -106,48 +108,57 @@ class DockerEnvironment(BaseEnvironment):
             return await self._execute(container, argv, env=env)
 
     async def health(self) -> str:
-        await _in_thread(self._daemon.connect)
-        if found := await _in_thread(self._daemon.find, self.container_name):
+        with anyio.move_on_after(HEALTH_SECONDS):
+            return await self._state_told()
+        raise EnvironmentUnavailableError(
+            f"The Docker daemon did not answer within {HEALTH_SECONDS:g} s.",
+            hint="Restart it, e.g. with `sudo systemctl restart docker`.",
+        )
+
+    async def _state_told(self) -> str:
+        await in_thread(self._daemon.connect)
+        if found := await in_thread(self._daemon.find, self.container_name):
             return f"{found.status}, {found.image}"
         image = self._options.image
-        if await _in_thread(self._daemon.has_image, image):
+        if await in_thread(self._daemon.has_image, image):
             return f"ready, {image}"
         return f"ready, pulls {image} at first"
 
     async def stop(self) -> None:
         await self.close()
-        if found := await _in_thread(self._daemon.find, self.container_name):
-            await _in_thread(self._daemon.stop, found.id)
+        if found := await in_thread(self._daemon.find, self.container_name):
+            await in_thread(self._daemon.stop, found.id)
 
     async def destroy(self) -> None:
         await self.close()
-        await _in_thread(self._daemon.reap)
-        if found := await _in_thread(self._daemon.find, self.container_name):
-            await _in_thread(self._daemon.remove, found.id)
+        await in_thread(self._daemon.reap, self.container_name)
+        if found := await in_thread(self._daemon.find, self.container_name):
+            await in_thread(self._daemon.remove, found.id)
         await anyio.Path(self._trace).unlink(missing_ok=True)
 
     async def _open(self) -> None:
-        machine = await _in_thread(self._daemon.connect)
+        machine = await in_thread(self._daemon.connect)
         self.capabilities = msgspec.structs.replace(
             self.capabilities, durable=not machine.is_local, limits=machine.limits
         )
-        await _in_thread(self._daemon.reap)
+        await in_thread(self._daemon.reap, self.container_name)
         await self._bring_up()
         await self.find_shell()
 
     async def _close(self) -> None:
-        container, self._container = self._container, None
+        container = self._container or self._coming
+        self._container = self._coming = None
         if container is None:
             return
         with suppress(EnvironmentUnavailableError):  # then there is nothing to release
             if not self._options.keep:
-                await _in_thread(self._daemon.remove, container.id)
+                await in_thread(self._daemon.remove, container.id)
             elif await self._becomes_idle(container):
-                await _in_thread(self._daemon.stop, container.id)
+                await in_thread(self._daemon.stop, container.id)
 
     async def _becomes_idle(self, container: Container) -> bool:
         with anyio.move_on_after(EXIT_SECONDS):
-            while not await _in_thread(self._daemon.is_idle, container.id):  # noqa: ASYNC110
+            while not await in_thread(self._daemon.is_idle, container.id):  # noqa: ASYNC110
                 await anyio.sleep(0.02)  # the daemon tells nobody
             return True
         return False
@@ -160,12 +171,12 @@ class DockerEnvironment(BaseEnvironment):
             oom = partial(
                 self._daemon.ran_out_of_memory, self._container.id, seconds=result.seconds
             )
-            if await _in_thread(oom):
+            if await in_thread(oom):
                 most = self._options.memory or "what there is"
                 return f"Out of memory: the container may use {most}, and something was killed."
         if was_killed:
             with suppress(EnvironmentUnavailableError):
-                found = await _in_thread(self._daemon.find, self._container.id)
+                found = await in_thread(self._daemon.find, self._container.id)
                 if found is None or found.status != "running":
                     how = "removed" if found is None else "stopped"
                     return f"The container was {how} while the command ran."
@@ -190,32 +201,33 @@ class DockerEnvironment(BaseEnvironment):
         """Find, wake or make the container; what was lost is told with the next result."""
         was_up = self._container is not None
         had_one = await anyio.Path(self._trace).exists()
-        machine = await _in_thread(self._daemon.connect)
+        machine = await in_thread(self._daemon.connect)
         config = self._config(machine)
         spec = docker_spec.spec_id(config)
-        found = await _in_thread(self._daemon.find, self.container_name)
+        found = await in_thread(self._daemon.find, self.container_name)
         if found is not None and found.labels.get(SPEC) != spec:
             await self._discard(found)
             found = None
         if found is None:
             container = await self._make(config, spec, is_first=not (was_up or had_one))
         else:
-            container = await _in_thread(self._daemon.start, found)
+            container = await in_thread(self._daemon.start, found, undo=self._daemon.retire)
             if was_up and found.status != "running":
                 self.tell("The container had been stopped; what ran in it has ended.")
+        self._coming = container
         try:
             await self._furnish(container)
         except ContainerDownError as error:
             if found is None:
                 raise await self._short_lived(container) from error
             # Another Hermes may have stopped it as it left.
-            await self._furnish(await _in_thread(self._daemon.start, found))
-        self._container = container
+            await self._furnish(await in_thread(self._daemon.start, found))
+        self._container, self._coming = container, None
         return container
 
     async def _short_lived(self, container: Container) -> EnvironmentUnavailableError:
-        words = await _in_thread(self._daemon.last_words, container.id)
-        await _in_thread(self._daemon.remove, container.id)
+        words = await in_thread(self._daemon.last_words, container.id)
+        await in_thread(self._daemon.remove, container.id)
         return EnvironmentUnavailableError(
             f"The container ended as soon as it was started: {words or 'it said nothing'}.",
             hint="Choose an image that has `sleep` and `sh`.",
@@ -224,18 +236,18 @@ class DockerEnvironment(BaseEnvironment):
     async def _discard(self, container: Container) -> None:
         """Make room for one with other settings."""
         is_up = container.status == "running"
-        if is_up and not await _in_thread(self._daemon.is_idle, container.id):
+        if is_up and not await in_thread(self._daemon.is_idle, container.id):
             raise EnvironmentUnavailableError(
                 f"The container of {self.name!r} has other settings than are configured now,"
                 " and something still runs in it.",
                 hint=f"Stop it with `hermes env stop {self.name}`.",
             )
-        await _in_thread(self._daemon.remove, container.id)
+        await in_thread(self._daemon.remove, container.id)
 
     async def _make(self, config: dict[str, Any], spec: str, *, is_first: bool) -> Container:
         if self._daemon.machine.is_local:
             docker_spec.check_sources(config, environment=self.name)
-        if not await _in_thread(self._daemon.has_image, self._options.image):
+        if not await in_thread(self._daemon.has_image, self._options.image):
             await self._pull()
         labels = {
             LABEL: "1",
@@ -245,13 +257,15 @@ class DockerEnvironment(BaseEnvironment):
             KEEP: "yes" if self._options.keep else "no",
         }
         config["Labels"] = config.get("Labels", {}) | labels
-        container = await _in_thread(self._daemon.create, self.container_name, config)
+        container = await in_thread(
+            self._daemon.create, self.container_name, config, undo=self._daemon.retire
+        )
         if not is_first:
             self.tell(
                 f"The container is a new one, made from {self._options.image}: what was installed"
                 " or written outside its mounts is gone."
             )
-        await _in_thread(self._leave_trace)
+        await in_thread(self._leave_trace)
         self._baseline = None
         return container
 
@@ -296,22 +310,24 @@ class DockerEnvironment(BaseEnvironment):
             env = {**env, "HOME": self._home}
         argv = watched(argv) if EXEC_ID in env else argv
         call = partial(self._daemon.execute, container.id, argv, env=env, user=user)
-        starting = asyncio.ensure_future(_in_thread(call))
+        starting = asyncio.ensure_future(in_thread(call, undo=Started.close))
         try:
             started = await asyncio.shield(starting)
         except asyncio.CancelledError:
+            # What was started for nobody ends when its connection is released.
             await asyncio.wait({starting}, timeout=1)
             starting.add_done_callback(_let_go)
+            starting.cancel()
             raise
         ask = partial(self._exit_code, container, started.id)
         return DockerChannel(started, ask)
 
     async def _exit_code(self, container: Container, exec_id: str) -> int | None:
         with suppress(EnvironmentUnavailableError):
-            return await _in_thread(self._daemon.exit_code, exec_id)
+            return await in_thread(self._daemon.exit_code, exec_id)
         # With the container, the daemon forgets what ran in it.
         with suppress(EnvironmentUnavailableError):
-            found = await _in_thread(self._daemon.find, container.id)
+            found = await in_thread(self._daemon.find, container.id)
             return KILLED if found is None or found.status != "running" else None
         return None
 
@@ -327,10 +343,6 @@ class DockerEnvironment(BaseEnvironment):
         if self._options.keep:
             make_private(self._folder / "docker")
             (self._folder / "docker" / self.container_name).touch()
-
-
-async def _in_thread(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    return await anyio.to_thread.run_sync(partial(call, *args, **kwargs))
 
 
 def _let_go(starting: asyncio.Future[Started]) -> None:

@@ -135,14 +135,34 @@ class Daemon:
             labels=found["Config"].get("Labels") or {},
         )
 
-    def reap(self) -> int:
-        """Remove what owners on this machine left when they died; how many that were."""
+    def reap(self, own: str = "") -> int:
+        """Remove what owners on this machine left when they died; how many that were.
+
+        Containers that are to be kept are stopped when nothing runs in them, but not `own`.
+        """
         with _explained("be asked for its containers"):
-            found = self._api.containers(all=True, filters={"label": [f"{KEEP}=no"]})
-        dead = [each for each in found if owners.is_dead(each["Labels"].get(OWNER, ""))]
+            passing = self._api.containers(all=True, filters={"label": [f"{KEEP}=no"]})
+            kept = self._api.containers(filters={"label": [f"{KEEP}=yes"], "status": "running"})
+        dead = [each for each in passing if owners.is_dead(each["Labels"].get(OWNER, ""))]
         for container in dead:
             self.remove(container["Id"])
+        for container in kept:
+            labels = container["Labels"]
+            if labels.get(KEY) != own and owners.is_dead(labels.get(OWNER, "")):
+                self._stop_idle(container["Id"])
         return len(dead)
+
+    def retire(self, container: Container) -> None:
+        """End one that was brought up for somebody who no longer waits, unless it is in use."""
+        with suppress(EnvironmentUnavailableError):
+            if container.labels.get(KEEP) == "no":
+                self.remove(container.id)
+            else:
+                self._stop_idle(container.id)
+
+    def _stop_idle(self, container_id: str) -> None:
+        if self.is_idle(container_id):
+            self.stop(container_id)
 
     def create(self, name: str, config: Mapping[str, Any]) -> Container:
         """Create and start it, or find the one of that name another Hermes made meanwhile."""
@@ -316,7 +336,8 @@ def _explained(doing: str) -> Generator[None, None, None]:
         reason = str(error.explanation or error).strip().rstrip(".")
         if error.status_code == 404 and "container" in reason.lower():
             raise ContainerDownError(f"{reason}.") from error
-        if error.status_code == 409 and (" not running" in reason or " paused" in reason):
+        # 500 when it ended between the two requests it takes to start a process.
+        if error.status_code in {409, 500} and (" not running" in reason or " paused" in reason):
             raise ContainerDownError(f"{reason}.") from error
         raise EnvironmentUnavailableError(
             f"Docker could not {doing}: {reason}.", hint=_advice(reason)

@@ -2,17 +2,16 @@
 
 import difflib
 import os
-import re
 import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from hermes_environments.sizes import amount
 from hermes_tui.core.errors import ConfigError
 
 Scalar = str | int | float
 Put = Callable[[dict[str, Any], str], None]
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?", re.IGNORECASE)
 
 
 def apply_flags(args: Sequence[str], config: dict[str, Any], *, environment: str) -> None:
@@ -29,7 +28,7 @@ def apply_flags(args: Sequence[str], config: dict[str, Any], *, environment: str
         if flag in _SWITCHES:
             key = _SWITCHES[flag]
             if key:
-                config["HostConfig"][key] = value.lower() not in {"false", "0"}
+                config["HostConfig"][key] = not equals or as_boolean(value)
             continue
         if flag not in _FLAGS:
             raise _unknown(flag, environment)
@@ -49,16 +48,29 @@ def apply_flags(args: Sequence[str], config: dict[str, Any], *, environment: str
             ) from error
 
 
+def as_boolean(text: str) -> bool:
+    """As the docker command reads one.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    if text in {"1", "t", "T", "TRUE", "true", "True"}:
+        return True
+    if text in {"0", "f", "F", "FALSE", "false", "False"}:
+        return False
+    raise ConfigError(f"{text!r} is neither true nor false.", hint="Write true or false.")
+
+
 def size(text: Scalar) -> int:
     """Bytes, of `512m`, `2g`, `1.5 GiB` or a number.
 
     Raises:
         ConfigError: it is none of these.
     """
-    match = _SIZE.fullmatch(str(text).strip())
-    if match is None:
+    if (found := amount(text)) is None:
         raise ConfigError(f"{text!r} is not a size.", hint="Write it like 512m or 2g.")
-    return int(float(match[1]) * 1024 ** " kmgt".index(match[2].lower() or " "))
+    number, unit = found
+    return int(number * 1024 ** " kmgt".index(unit or " "))
 
 
 def absolute(mount: str) -> str:

@@ -8,10 +8,11 @@ import os
 import re
 import stat
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
+from hermes_environments.docker_flags import as_boolean
+from hermes_environments.host_folders import real, refusal
 from hermes_tui.core.errors import ConfigError
 
 MOUNT = re.compile(r"(?P<source>[^:]+):(?P<place>/[^:]*)(?::(?P<mode>[a-zA-Z,]+))?")
@@ -26,31 +27,14 @@ HOST_NAMESPACES = {
 }
 """Settings that are refused with the value `host` or another container's, and why."""
 
-HOST_FOLDERS = {
-    "/": "is the whole machine",
-    "/boot": "is what the machine starts from",
-    "/dev": "is the machine's disks and memory",
-    "/etc": "holds the machine's users and passwords",
-    "/proc": "leads to every process of the machine",
-    "/run": "holds the sockets the machine is controlled by",
-    "/sys": "is the machine's devices",
-    "/var": "holds the sockets and data the machine is controlled by",
-    "/var/lib": "holds other containers' files",
-    "/var/lib/containerd": "holds other containers' files",
-    "/var/lib/docker": "holds other containers' files",
-    "/var/run": "holds the sockets the machine is controlled by",
-}
-WHOLLY = ("/proc", "/sys", "/dev", "/var/lib/docker", "/var/lib/containerd")
-"""Refused with all that is below them."""
-SOCKETS = ("docker.sock", "podman.sock", "containerd.sock", "crio.sock", "buildkitd.sock")
-SOCKET_REASON = "is the daemon's socket: whoever has it is root on the machine"
-
 # capabilities(7): each is, or leads to, the machine's root.
 HOST_CAPABILITIES = {
     "ALL", "BPF", "DAC_READ_SEARCH", "MAC_ADMIN", "MAC_OVERRIDE", "PERFMON", "SYS_ADMIN",
     "SYS_BOOT", "SYS_MODULE", "SYS_RAWIO", "SYS_TIME",
 }  # fmt: skip
 MEMORY_DEVICES = {"/dev/mem", "/dev/kmem", "/dev/port", "/dev/kmsg"}
+DEVICE_FOLDERS = {"/dev/dri", "/dev/snd"}
+"""Graphics and sound; of others every device would be given away unseen."""
 _SETTINGS = {
     "privileged": "would have every right of the machine's root",
     "pid": HOST_NAMESPACES["PidMode"],
@@ -111,7 +95,7 @@ def _rights(host: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         if name in HOST_CAPABILITIES:
             yield f"the capability {name}", "it leads to the machine's root"
     for option in host.get("SecurityOpt", []):
-        if option.endswith(("unconfined", "disable", "no-new-privileges=false", ":false")):
+        if _takes_protection(option):
             yield f"{option!r}", "it takes a protection away"
 
 
@@ -122,48 +106,42 @@ def _doors(host: Mapping[str, Any], sockets: Sequence[str]) -> Iterator[tuple[st
             yield f"the device {device['PathOnHost']!r}", reason
     for bind in host.get("Binds", []):
         source, _, rest = bind.partition(":")
-        if reason := _source_reason(source, sockets):
-            yield f"the mount of {source!r}", f"it {reason}"
-        if os.path.normpath(rest.partition(":")[0]) == "/":
+        place, _, mode = rest.partition(":")
+        if source.startswith("/"):  # otherwise it is a volume
+            is_read_only = "ro" in mode.split(",")
+            if reason := refusal(source, is_read_only=is_read_only, sockets=tuple(sockets)):
+                yield f"the mount of {source!r}", f"it {reason}"
+        if place and not os.path.normpath(place).strip("/"):
             yield f"a mount at '/' ({bind!r})", "it would replace the image"
 
 
 def _device_reason(path: str) -> str:
-    real = _real(path)
-    if real in MEMORY_DEVICES:
+    place = real(path)
+    if place in MEMORY_DEVICES:
         return "it is the machine's memory"
     try:
-        is_disk = stat.S_ISBLK(Path(real).stat().st_mode)
+        mode = Path(place).stat().st_mode
     except OSError:
-        is_disk = False
-    return "it is a disk of the machine" if is_disk else ""
+        return ""
+    if stat.S_ISDIR(mode) and place not in DEVICE_FOLDERS:
+        return "it is a folder, and all devices in it would be given away"
+    return "it is a disk of the machine" if stat.S_ISBLK(mode) else ""
 
 
-def _source_reason(source: str, sockets: Sequence[str]) -> str:
-    if not source.startswith("/"):
-        return ""  # a volume
-    for path in {os.path.normpath(source).replace("//", "/"), _real(source)}:
-        if path in HOST_FOLDERS:
-            return HOST_FOLDERS[path]
-        if PurePosixPath(path).name in SOCKETS:
-            return SOCKET_REASON
-        for folder in WHOLLY:
-            if path.startswith(f"{folder}/") and not path.startswith("/dev/shm/"):  # noqa: S108
-                return HOST_FOLDERS[folder]
-        if any(_holds(path, socket) for socket in sockets):
-            return "holds the daemon's socket"
-    return ""
-
-
-def _holds(path: str, socket: str) -> bool:
-    return any(PurePosixPath(place).is_relative_to(path) for place in {socket, _real(socket)})
-
-
-def _real(path: str) -> str:
-    """Where links lead; some of /proc may not be followed."""
-    with suppress(OSError):
-        return os.path.realpath(path)
-    return path
+def _takes_protection(option: str) -> bool:
+    """Whether a value of `--security-opt` leaves less than without it."""
+    name, separator, value = option.replace(":", "=", 1).partition("=")
+    match name:
+        case "no-new-privileges":
+            return bool(separator) and not as_boolean(value)
+        case "apparmor":
+            return value == "unconfined"
+        case "seccomp":
+            return value != "builtin"  # a filter may let everything pass
+        case "label":
+            return value == "disable" or value.endswith("spc_t")
+        case _:
+            return True  # e.g. systempaths=unconfined
 
 
 def _refusal(what: str, reason: str, environment: str) -> ConfigError:

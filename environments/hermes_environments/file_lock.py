@@ -37,6 +37,14 @@ class FileLock:
             os.close(self._fd)
             self._fd = None
 
+    async def try_alone_for(self, seconds: float) -> bool:
+        """Hold it alone; False when others hold it for that long."""
+        with anyio.move_on_after(seconds):
+            while not self.try_alone():  # noqa: ASYNC110 - another process holds it
+                await anyio.sleep(PAUSE_SECONDS)
+            return True
+        return False
+
     @asynccontextmanager
     async def alone(self) -> AsyncGenerator[None, None]:
         """Wait, however long it takes, and hold it alone."""

@@ -9,6 +9,7 @@ The folder outlives Hermes, so a later one finds, reads and kills the job. The i
 the worker that started it, so one sweep ends it with everything it started.
 """
 
+import re
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -28,11 +29,14 @@ EXPIRY_SECONDS = 7 * 86_400
 """Ended jobs are forgotten this long after their start."""
 SEND_SECONDS = 10.0
 
+_ID = re.compile(rb"[0-9a-f]{12}")
+
 # A subshell around the command's own, so that `exit` and `exec` in it still leave an `rc`.
 _START = b"""(
 \\command umask 077 && \\command mkdir -p -- %(folder)b && \\command cd -- %(folder)b &&
 \\command mkfifo in && \\command printf %%s %(command)b >|cmd && >|out &&
-\\command printf '%%s\\n' "${EPOCHREALTIME:-$(\\command date +%%s)}" >|started
+\\command printf '%%s\\n' "${EPOCHREALTIME:-$(\\command date +%%s)}" >|started.t &&
+\\command mv -f started.t started
 ) || \\command exit 1
 (
 \\command set +e
@@ -55,8 +59,9 @@ alive() {
 """
 
 _LIST = b"""cd -- %b 2>/dev/null || exit 0
-for i in %b; do
-  [ -f "$i/started" ] && [ -p "$i/in" ] || continue
+for i in %b; do (
+  case $i in *[!0-9a-f]*) exit 0 ;; esac
+  [ -f "$i/started" ] && [ -p "$i/in" ] || exit 0
   r= p= s= b=0 k=0
   IFS= read -r s <"$i/started"
   [ -f "$i/pid" ] && IFS= read -r p <"$i/pid"
@@ -67,8 +72,8 @@ for i in %b; do
   [ -f "$i/kept" ] && k=$(wc -c <"$i/kept")
   n=$(wc -c <"$i/out")
   printf '%%s\\0' "$i" "$s" "$a" "$r" "$((b + k + n))"
-  cat "$i/cmd"; printf '\\0'
-done
+  tr -d '\\000' <"$i/cmd"; printf '\\0'
+) done; :
 """
 
 # Prints the offset of what follows, one line, then the bytes.
@@ -228,10 +233,21 @@ async def _list(host: JobHost, pattern: bytes) -> list[_Row]:
     if code:
         raise EnvironmentUnavailableError("The background jobs could not be listed.")
     fields = printed.split(b"\0")[:-1]
-    return [_row(fields[at : at + 6]) for at in range(0, len(fields), 6)]
+    rows = (_row(fields[at : at + 6]) for at in range(0, len(fields), 6))
+    return [row for row in rows if row is not None]
 
 
-def _row(fields: Sequence[bytes]) -> _Row:
+def _row(fields: Sequence[bytes]) -> _Row | None:
+    """What is known of a job; None for a folder that is none of ours, or was tampered with."""
+    if not _ID.fullmatch(fields[0]):
+        return None
+    try:
+        return _read_row(fields)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def _read_row(fields: Sequence[bytes]) -> _Row:
     job_id, started, is_running, code, size, command = fields
     seconds = float(started.replace(b",", b"."))
     status = JobStatus(

@@ -47,10 +47,7 @@ class LocalEnvironment(BaseEnvironment):
         self._variables = child_environment(os.environ, pass_env=pass_env) | FRIENDLY
         self._children = Children()
         self._programs: dict[str, str] = {}
-
-    @property
-    def jobs_folder(self) -> bytes:
-        return quote(os.fsencode(self._folder.absolute() / "jobs"))
+        self._jobs_folder = quote(os.fsencode(self._folder.absolute() / "jobs"))
 
     async def _open(self) -> None:
         self._program("bash")

@@ -24,7 +24,7 @@ def place_name(name: str, *whose: str) -> str:
 def this_process() -> str:
     """The owner's name: machine, boot, process id and when the process started."""
     pid = os.getpid()
-    return f"{this_machine()}:{_boot()}:{pid}:{_started(pid)}"
+    return f"{this_machine()}:{_boot()}:{pid}:{started(pid)}"
 
 
 @cache
@@ -43,10 +43,10 @@ def is_dead(owner: str) -> bool:
     """Whether the process named `owner` has certainly ended; False for another machine's."""
     machine, _, rest = owner.partition(":")
     boot, _, process = rest.partition(":")
-    pid, _, started = process.partition(":")
+    pid, _, since = process.partition(":")
     if machine != this_machine() or not pid.isdecimal():
         return False
-    return boot != _boot() or _started(int(pid)) != started
+    return boot != _boot() or started(int(pid)) != since
 
 
 @cache
@@ -56,7 +56,7 @@ def _boot() -> str:
     return ""
 
 
-def _started(pid: int) -> str:
+def started(pid: int) -> str:
     """When it started, in the words of the system; empty when there is no such process."""
     if Path("/proc/self/stat").exists():
         with suppress(OSError):

@@ -12,7 +12,7 @@ from hermes_environments import owners
 from hermes_environments import singularity_spec as spec
 from hermes_environments.base import FRIENDLY, BaseEnvironment
 from hermes_environments.capture import make_private
-from hermes_environments.channel import Capabilities, Channel
+from hermes_environments.channel import Capabilities, Channel, with_variables
 from hermes_environments.child import Children
 from hermes_environments.file_lock import PAUSE_SECONDS, FileLock
 from hermes_environments.options import passed, read_options
@@ -79,9 +79,9 @@ class SingularityEnvironment(BaseEnvironment):
 
     async def channel(self, argv: Sequence[str], *, env: Mapping[str, str]) -> Channel:
         await self._revive()
-        marks = ["env", *(f"{name}={value}" for name, value in env.items())] if env else []
         assert self._program is not None
-        command = [self._program.path, "-q", "exec", "--pwd", "/", self.address, *marks, *argv]
+        command = [self._program.path, "-q", "exec", "--pwd", "/", self.address]
+        command += with_variables(argv, env)
         return self._children.start(command, env=self._program.environ)
 
     async def health(self) -> str:
@@ -107,13 +107,9 @@ class SingularityEnvironment(BaseEnvironment):
         self.capabilities = msgspec.structs.replace(self.capabilities, limits=possible)
         self._image = await self._find_image()
         await anyio.to_thread.run_sync(self._make_folders)
-        try:
-            await self._acquire()
-            await self._attach()
-            await self.find_shell()
-        except BaseException:
-            self._users.release()
-            raise
+        await self._acquire()
+        await self._attach()
+        await self.find_shell()
 
     async def _close(self) -> None:
         await self._children.let_go()

@@ -15,6 +15,7 @@ import msgspec
 from anyio.streams.text import TextReceiveStream
 from msgspec import Struct
 
+from hermes_environments import owners
 from hermes_environments.capture import make_private
 from hermes_tui.core.environment import Attendant
 from hermes_tui.core.errors import EnvironmentUnavailableError
@@ -46,7 +47,7 @@ class Instance(Struct, frozen=True):
 
     @property
     def is_alive(self) -> bool:
-        return bool(self.started) and _started(self.pid) == self.started
+        return bool(self.started) and owners.started(self.pid) == self.started
 
 
 class _Row(Struct):
@@ -83,7 +84,7 @@ class Program:
         """Those of this user whose name begins with `prefix`."""
         listing = msgspec.json.decode(await self.call("instance", "list", "--json"), type=_Listing)
         return [
-            Instance(name=row.instance, pid=row.pid, started=_started(row.pid))
+            Instance(name=row.instance, pid=row.pid, started=owners.started(row.pid))
             for row in listing.instances or []
             if row.instance.startswith(prefix)
         ]
@@ -182,11 +183,3 @@ def _reason(said: str) -> str:
 
 def _plain(line: str) -> str:
     return _LEVEL.sub("", _ANSI.sub("", line).strip())
-
-
-def _started(pid: int) -> str:
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
-    return text.rpartition(") ")[2].split()[19]

@@ -2,24 +2,33 @@
 
 import hashlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 from msgspec import Struct
 
+from hermes_environments.host_folders import real, refusal
 from hermes_environments.options import check_absolute
 from hermes_tui.core.errors import ConfigError, EnvironmentUnavailableError
 
 IN_MEMORY = "memory"
-_REFUSED = frozenset(
+_SWITCHES = frozenset(
     {
-        "-B", "--bind", "-H", "--home", "-o", "--overlay", "-W", "--workdir", "--mount",
-        "--add-caps", "--allow-setuid", "--apply-cgroups", "--boot", "--hostfs", "--keep-privs",
-        "--netns-path", "--security",
+        "--compat", "--disable-cache", "--fakeroot", "--no-eval", "--no-https", "--no-init",
+        "--no-privs", "--no-tmp-sandbox", "--no-umask", "--nohttps", "--nv", "--nvccli",
+        "--oom-kill-disable", "--rocm", "--underlay", "--unsquash", "--uts", "-f",
     }
 )  # fmt: skip
-_SOCKETS = frozenset({"docker.sock", "containerd.sock", "podman.sock", "crio.sock"})
+"""Arguments that open nothing; anything else might, also by way of short ones put together."""
+_VALUED = frozenset(
+    {
+        "--blkio-weight", "--blkio-weight-device", "--cpu-shares", "--cpuset-cpus",
+        "--cpuset-mems", "--dns", "--drop-caps", "--hostname", "--memory-reservation",
+        "--memory-swap", "--no-mount", *("--cpus", "--memory", "--pids-limit"),
+    }
+)  # fmt: skip
 _LIMITS = {"cpus": "--cpus", "memory": "--memory", "pids": "--pids-limit"}
 
 
@@ -76,15 +85,44 @@ def check(options: SingularityOptions, *, name: str) -> None:
             hint="Name the image the instance was started from.",
         )
     check_absolute(options.workdir, environment=name)
-    for argument in options.extra_args:
-        flag = argument.partition("=")[0]
-        if flag in _REFUSED or flag[:2] in _REFUSED:
-            raise ConfigError(
-                f"The argument {flag!r} of {name!r} is refused: it opens this machine to commands.",
-                hint="Use the settings mounts, overlay and env, or remove it.",
-            )
+    _check_arguments(options.extra_args, name=name)
     for mount in options.mounts:
         _bind(mount, name=name)
+    if real(str(Path(options.source).expanduser())) == "/":
+        raise ConfigError(
+            f"The image of {name!r} is refused: it is the whole machine.",
+            hint="Name a SIF file, or a folder with another root file system.",
+        )
+    overlay = str(Path(options.overlay).expanduser().absolute())
+    if options.overlay not in {"", IN_MEMORY} and (reason := refusal(overlay, is_read_only=False)):
+        raise ConfigError(
+            f"The overlay {overlay!r} of {name!r} is refused: it {reason}.",
+            hint="Name a folder of its own, or remove the setting.",
+        )
+
+
+def _check_arguments(arguments: Sequence[str], *, name: str) -> None:
+    """Refuse what is not known to open nothing.
+
+    Raises:
+        ConfigError: an argument is refused, or lacks its value.
+    """
+    rest = list(arguments)
+    while rest:
+        flag, equals, value = rest.pop(0).partition("=")
+        if flag in _SWITCHES and not equals:
+            continue
+        if flag not in _VALUED:
+            raise ConfigError(
+                f"The argument {flag!r} of {name!r} is refused: it could open this machine to"
+                " commands.",
+                hint="Use the settings mounts, overlay, network and env, or remove it.",
+            )
+        value = value if equals else rest.pop(0) if rest else ""
+        if not value or value.startswith("-"):
+            raise ConfigError(
+                f"The argument {flag!r} of {name!r} has no value.", hint=f"Write {flag}=VALUE."
+            )
 
 
 def start_arguments(options: SingularityOptions, *, folder: Path, name: str) -> list[str]:
@@ -155,10 +193,13 @@ def _bind(mount: str, *, name: str) -> str:
             f"The mount {mount!r} of {name!r} has a comma, which apptainer takes for a separator.",
             hint="Rename the folder, or mount its parent.",
         )
-    path = Path(source).expanduser().resolve()
-    if path == Path("/") or destination == "/" or path.name in _SOCKETS:
+    path = Path(source).expanduser().absolute()
+    reason = refusal(str(path), is_read_only=mode == "ro")
+    if not reason and not os.path.normpath(destination).strip("/"):
+        reason = "would replace the image"
+    if reason:
         raise ConfigError(
-            f"The mount {mount!r} of {name!r} is refused: it opens this machine to commands.",
+            f"The mount {mount!r} of {name!r} is refused: it {reason}.",
             hint="Mount only the folders the work is about.",
         )
-    return f"{path}:{destination}:{mode or 'rw'}"
+    return f"{path.resolve()}:{destination}:{mode or 'rw'}"

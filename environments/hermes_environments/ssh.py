@@ -9,12 +9,13 @@ import anyio
 import msgspec
 
 from hermes_environments.base import FRIENDLY, BaseEnvironment
-from hermes_environments.channel import Capabilities, ChannelLostError
+from hermes_environments.channel import Capabilities, ChannelLostError, with_variables
 from hermes_environments.conversation import Worker
 from hermes_environments.options import passed, read_options
 from hermes_environments.ssh_hosts import SshOptions, Target, parse_address, resolve
 from hermes_environments.ssh_sudo import SudoQuestions
-from hermes_environments.worker import EXEC_ID, encode, exporting, quote
+from hermes_environments.threads import in_thread
+from hermes_environments.worker import EXEC_ID, exporting
 from hermes_tui.core.environment import Attendant, CommandResult, Ended, NoAttendant
 from hermes_tui.core.errors import EnvironmentUnavailableError
 
@@ -75,22 +76,12 @@ class SshEnvironment(BaseEnvironment):
         self._files: Files | None = None
         self._has_sftp = True
         self._home = ""
-        self._jobs_folder = ""
         self._runtime_dir = ""
         self._sudo: SudoQuestions | None = None
 
-    @property
-    def jobs_folder(self) -> bytes:
-        # Not as the session's variables say: they may change, and jobs would be lost.
-        return quote(encode(self._jobs_folder))
-
     async def _open(self) -> None:
         await anyio.to_thread.run_sync(self._prepare)
-        try:
-            await self._look_around()
-        except BaseException:
-            await self._close()
-            raise
+        await self._look_around()
         self._prewarm()
 
     async def _close(self) -> None:
@@ -116,8 +107,7 @@ class SshEnvironment(BaseEnvironment):
         if EXEC_ID in env:
             await self._listen_for_sudo()
         # The login shell may be any: `exec` and quoted words are what all of them know.
-        assignments = [f"{name}={value}" for name, value in env.items()]
-        command = "exec " + shlex.join(["env", *assignments, *argv] if env else argv)
+        command = "exec " + shlex.join(with_variables(argv, env))
         for _ in range(2 * CONNECTIONS):
             connection = await self._connection(reserved=RESERVED if EXEC_ID in env else 0)
             channel = await connection.start(command)
@@ -205,8 +195,7 @@ class SshEnvironment(BaseEnvironment):
         if not bash.startswith("/"):
             self.use_plain_sh()
         self._home = given.get("HOME", home)
-        state = given.get("XDG_STATE_HOME", state) or f"{self._home}/.local/state"
-        self._jobs_folder = f"{state}/hermes-tui/jobs"
+        self.keep_jobs(home, state)
         if not self._state.is_complete:
             self._first_cwd = found
             self._state = msgspec.structs.replace(self._state, cwd=found)
@@ -254,7 +243,9 @@ class SshEnvironment(BaseEnvironment):
                     self._connections.append(connection)
                     connection.used = 1
                     return connection
-                self._freed = freed = anyio.Event()
+                if self._freed.is_set():  # otherwise others wait for it already
+                    self._freed = anyio.Event()
+                freed = self._freed
                 any(connection.let_go() for connection in alive)
             await freed.wait()
 
@@ -297,8 +288,6 @@ class SshEnvironment(BaseEnvironment):
         return self._files if self._has_sftp else None
 
     async def _transfer(self, work: Callable[..., T], *arguments: object) -> T:
-        from hermes_environments.ssh_link import in_thread
-
         try:
             return await in_thread(work, *arguments)
         except (OSError, EOFError) as error:

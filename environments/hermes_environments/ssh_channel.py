@@ -10,7 +10,8 @@ import paramiko
 
 from hermes_environments.channel import ChannelLostError
 from hermes_environments.ssh_files import Files
-from hermes_environments.ssh_link import Link, in_thread
+from hermes_environments.ssh_link import Link
+from hermes_environments.threads import in_thread
 from hermes_tui.core.errors import EnvironmentUnavailableError
 
 CHANNELS = 8
@@ -201,6 +202,7 @@ class SshChannel:
                 continue
             if not data and not self._is_over():
                 raise self._lost()
+            await asyncio.sleep(0)  # a flood that is there already leaves time for everything else
             return data
 
     async def send(self, data: bytes) -> None:

@@ -7,8 +7,9 @@ import paramiko
 from paramiko.ssh_exception import IncompatiblePeer
 
 from hermes_environments.ssh_hosts import KnownHosts, Target, fingerprint
-from hermes_environments.ssh_link import Link, in_thread
+from hermes_environments.ssh_link import Link
 from hermes_environments.ssh_login import TRIES, Credentials, HungUpError
+from hermes_environments.threads import in_thread
 from hermes_tui.core.environment import Attendant
 from hermes_tui.core.errors import EnvironmentUnavailableError
 

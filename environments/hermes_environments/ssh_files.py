@@ -81,7 +81,12 @@ class Files:
                 return file.read() if limit is None else file.read(limit)
             if wanted > PIECE:
                 file.prefetch(offset + wanted)
-            return file.read(wanted) if wanted else b""
+            # One read of it all copies what it has for every packet that comes in.
+            pieces: list[bytes] = []
+            while wanted and (piece := file.read(min(wanted, PIECE))):
+                pieces.append(piece)
+                wanted -= len(piece)
+            return b"".join(pieces)
 
     def _target(self, path: bytes) -> bytes:
         for _ in range(LINKS):

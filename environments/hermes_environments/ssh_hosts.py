@@ -164,7 +164,7 @@ class _Resolver:
         found = self._config.settings(address.host)
         port = address.port or _port(str(found.get("port", DEFAULT_PORT)))
         host = str(found.get("hostname", address.host))
-        known_as = str(found.get("hostkeyalias", "")) or name_with_port(host, port)
+        known_as = str(found.get("hostkeyalias", "")).lower() or name_with_port(host, port)
         is_first = not seen
         if jump is None:
             jump = (self._options.proxy_jump if is_first else "") or str(found.get("proxyjump", ""))

@@ -1,6 +1,5 @@
 """One SSH connection: nobody who uses it is blocked, and it says when something happened."""
 
-import asyncio
 import logging
 import select
 import signal
@@ -10,7 +9,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from queue import Queue
-from typing import Any, ClassVar, TypeVar, cast
+from typing import ClassVar, cast
 
 import paramiko
 from paramiko.common import (
@@ -30,7 +29,6 @@ AT_ONCE = 8_192
 HUNG_UP: int = getattr(select, "POLLRDHUP", 0)
 """Only Linux tells before somebody reads."""
 
-T = TypeVar("T")
 Handler = Callable[[paramiko.Channel, paramiko.Message], object]
 
 # Without a handler Python prints warnings on stderr, which is the screen.
@@ -224,44 +222,3 @@ def _takes_bytes(sock: socket.socket) -> bool:
     if events & (HUNG_UP | select.POLLHUP | select.POLLERR | select.POLLNVAL):
         raise ConnectionResetError
     return bool(events & select.POLLOUT)
-
-
-async def in_thread(
-    work: Callable[..., T], *arguments: Any, undo: Callable[[T], object] | None = None
-) -> T:
-    """Do what blocks; when this is cancelled, what it comes to later is undone.
-
-    The thread is one that nobody waits for when Hermes ends: it may be stuck in the network.
-    """
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[T] = loop.create_future()
-
-    def settle(result: T | None, error: BaseException | None) -> None:
-        if error is not None:
-            future.set_exception(error)
-        else:
-            future.set_result(cast("T", result))
-
-    def run() -> None:
-        result: T | None = None
-        error: BaseException | None = None
-        try:
-            result = work(*arguments)
-        except BaseException as problem:  # noqa: BLE001 - it is the waiting task's
-            error = problem
-        try:
-            loop.call_soon_threadsafe(settle, result, error)
-        except RuntimeError:  # the loop is closed
-            if error is None and undo is not None:
-                undo(cast("T", result))
-
-    def drop(future: asyncio.Future[T]) -> None:
-        if future.exception() is None and undo is not None:
-            undo(future.result())
-
-    threading.Thread(target=run, name="hermes-ssh", daemon=True).start()
-    try:
-        return await asyncio.shield(future)
-    except asyncio.CancelledError:
-        future.add_done_callback(drop)
-        raise

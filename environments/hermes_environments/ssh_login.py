@@ -12,7 +12,8 @@ import paramiko
 from paramiko.pkey import PublicBlob, UnknownKeyType
 
 from hermes_environments.ssh_hosts import Target
-from hermes_environments.ssh_link import Link, in_thread
+from hermes_environments.ssh_link import Link
+from hermes_environments.threads import in_thread
 from hermes_tui.core.environment import Attendant
 from hermes_tui.core.errors import EnvironmentUnavailableError, RefusedError
 

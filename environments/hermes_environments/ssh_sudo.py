@@ -24,13 +24,20 @@ if TYPE_CHECKING:
 START_SECONDS = 10.0
 QUESTION_BYTES = 1_000
 
-# `<>` opens a fifo without waiting for the other side, which may be gone.
+# `<>` opens a fifo without waiting for the other side, which may be gone. Only root's own
+# programs get an answer, as sudo is one; where there is no /proc, they are those that may not be
+# sent a signal.
 _ASKPASS = r"""#!/bin/sh
-d=${0%%/*} r=$$
+d=${0%%/*} r=$$ u= p=/proc/$PPID
+[ -r "$p/status" ] && while read -r k _ e _; do [ "$k" = Uid: ] && u=$e; done <"$p/status"
+[ "$u" ] || case $(LC_ALL=C kill -0 "$PPID" 2>&1) in *ermitted*) u=0 ;; esac
+[ "$u" = 0 ] || exit 1
+c=$(tr '\0' ' ' <"$p/cmdline" 2>/dev/null || ps -o args= -p "$PPID")
 umask 077
 mkfifo "$d/r.$r" || exit 1
 exec 3<>"$d/r.$r"
-printf '%%s %%s\n' "$r" "$(printf %%s "$1" | tr '\n' ' ')" >"$d/ask.%s"
+printf '%%s %%.200s (for: %%.600s)\n' "$r" "$(printf %%s "$1" | tr '\n' ' ')" \
+  "$(printf %%s "$c" | tr '\n' ' ')" >"$d/ask.%s"
 IFS= read -r a <&3
 rm -f "$d/r.$r"
 case $a in p*) printf '%%s\n' "${a#p}" ;; *) exit 1 ;; esac
@@ -137,7 +144,9 @@ class SudoQuestions:
 
     async def _answer(self, prompt: str) -> bytes:
         try:
-            password = await self._attendant.secret(f"{self._where}: {prompt}")
+            # A command's words come with it, and could be anything.
+            shown = "".join(each if each.isprintable() else "?" for each in prompt)
+            password = await self._attendant.secret(f"{self._where}: {shown}")
         except RefusedError:
             return b""
         return b"" if "\n" in password else b"p" + password.encode()

@@ -24,9 +24,9 @@ class ShellOnlyEnvironment(LocalEnvironment):
     read_file = BaseEnvironment.read_file
     write_file = BaseEnvironment.write_file
 
-    @property
-    def jobs_folder(self) -> bytes:
-        return super(LocalEnvironment, self).jobs_folder
+    async def _open(self) -> None:
+        await super()._open()
+        self._jobs_folder = b""
 
 
 Make = Callable[[], BaseEnvironment]

@@ -29,6 +29,7 @@ class HomedDaytona(DaytonaEnvironment):
         if not HomedDaytona.has_bash:
             await super().find_shell()
             HomedDaytona.has_bash = True
+        self.keep_jobs(self.home, "")
 
     async def channel(self, argv: Sequence[str], *, env: Mapping[str, str]) -> Channel:
         return await super().channel(argv, env={**env, "HOME": self.home})
@@ -40,7 +41,10 @@ def make_daytona(place: Place) -> BaseEnvironment:
         cwd=None,
         pass_env=(),
         state_dir=str(place.shared.folder / "run"),
-        options={"workdir": str(place.workspace), **account(place.shared)},
+        options={
+            "workdir": str(place.workspace),
+            **account(place.shared),
+        },
     )
     environment.home = str(place.home)
     if not environment._home.exists():

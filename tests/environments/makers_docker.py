@@ -36,6 +36,7 @@ class SharedDocker(DockerEnvironment):
             self.knows_bash[name] = self.capabilities.has_bash
         elif not self.knows_bash[name]:
             self.use_plain_sh()
+        self.keep_jobs("", "")
         self._notices.clear()
 
     async def _becomes_idle(self, container: Container) -> bool:

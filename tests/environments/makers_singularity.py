@@ -38,6 +38,7 @@ class HomedSingularity(SingularityEnvironment):
         if self._instance_name not in self.known:
             await super().find_shell()
             self.known[self._instance_name] = self._instance
+        self.keep_jobs(self.home, "")
 
 
 def make_singularity(place: Place) -> BaseEnvironment:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
-from hermes_environments import daytona_account
+from hermes_environments import cloud, daytona_account
 from hermes_environments.daytona import DaytonaEnvironment
+from hermes_environments.file_lock import FileLock
 
 from hermes_tui.core.environment import Ended
 from hermes_tui.core.errors import ConfigError, EnvironmentUnavailableError
@@ -410,3 +411,16 @@ async def test_daytona_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         assert await output(environment, "cat file") == b"kept\n"
     finally:
         await environment.destroy()
+
+
+async def test_another_hermes_that_starts_for_ever_keeps_nobody_from_leaving(
+    environment: DaytonaEnvironment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cloud, "LEAVE_SECONDS", 0.2)
+    await output(environment, "true")
+    other = FileLock(environment._home / "starting")
+    assert other.try_alone()
+
+    with anyio.fail_after(5):
+        await environment.close()
+    other.release()

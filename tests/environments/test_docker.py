@@ -13,6 +13,7 @@ from typing import Any
 
 import anyio
 import pytest
+from hermes_environments import owners
 from hermes_environments.docker import DockerEnvironment
 from hermes_environments.docker_daemon import Daemon
 from msgspec import Struct
@@ -614,3 +615,61 @@ async def test_plain_sh_will_do_and_is_said_once(dock: Dock) -> None:
     assert "no bash" in first.notice
     assert (second.output.head, second.notice) == (b"1\n/tmp\n", "")
     assert environment.capabilities.has_bash is False
+
+
+@pytest.fixture
+def silent_daemon(tmp_path: Path) -> Generator[str, None, None]:
+    """The address of one that takes connections and never answers."""
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "silent"))
+        listener.listen(100)
+        yield f"unix://{tmp_path}/silent"
+
+
+async def test_a_silent_daemon_is_not_waited_for(tmp_path: Path, silent_daemon: str) -> None:
+    environment = DockerEnvironment(
+        "box",
+        cwd=None,
+        pass_env=(),
+        state_dir=str(tmp_path / "run"),
+        options={"host": silent_daemon},
+    )
+
+    with anyio.fail_after(10):
+        with pytest.raises(EnvironmentUnavailableError, match="did not answer"):
+            await environment.health()
+        with anyio.move_on_after(0.1) as scope:
+            await environment.open()
+    assert scope.cancelled_caught
+
+
+async def test_a_container_nothing_can_be_done_in_does_not_go_on(
+    dock: Dock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def find_no_shell(self: DockerEnvironment) -> None:
+        raise EnvironmentUnavailableError("There is no shell.")
+
+    monkeypatch.setattr(DockerEnvironment, "find_shell", find_no_shell)
+    kept, passing = dock.unopened("kept"), dock.unopened("passing", keep=False)
+    for environment in (kept, passing):
+        with pytest.raises(EnvironmentUnavailableError, match="no shell"):
+            await environment.open()
+
+    assert status(kept.container_name) == "exited"
+    assert status(passing.container_name) == ""
+
+
+async def test_containers_to_keep_are_stopped_when_their_owner_died_and_they_are_idle(
+    dock: Dock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dead = f"{owners.this_machine()}:{owners._boot()}:1:0"
+    with monkeypatch.context() as patch:
+        patch.setattr(owners, "this_process", lambda: dead)
+        idle, busy = await dock.opened("idle"), await dock.opened("busy")
+    await busy.start("sleep 60")
+    await idle._spare.drop()
+
+    await dock.opened("another")
+
+    assert status(idle.container_name) == "exited"
+    assert status(busy.container_name) == "running"

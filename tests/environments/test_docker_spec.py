@@ -48,6 +48,22 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "a prefixed capability": ({"extra_args": ["--cap-add", "CAP_SYS_MODULE"]}, "machine's root"),
     "no system call filter": ({"extra_args": ["--security-opt=seccomp=unconfined"]}, "protection"),
     "new privileges": ({"extra_args": ["--security-opt no-new-privileges=false"]}, "protection"),
+    "new privileges, by 0": ({"extra_args": ["--security-opt=no-new-privileges=0"]}, "protection"),
+    "new privileges, by False": ({"extra_args": "--security-opt no-new-privileges:False"}, "prot"),
+    "new privileges, by f": ({"extra_args": ["--security-opt no-new-privileges=f"]}, "protection"),
+    "a filter of one's own": ({"extra_args": ["--security-opt=seccomp={}"]}, "protection"),
+    "nothing hidden": ({"extra_args": "--security-opt systempaths=unconfined"}, "protection"),
+    "its devices": ({"extra_args": ["--device=/dev"]}, "all devices"),
+    "its password file": ({"mounts": ["/etc/shadow:/s:ro"]}, "passwords"),
+    "who may do what": ({"mounts": ["/etc/sudoers.d:/s"]}, "passwords"),
+    "another daemon's folder": ({"mounts": ["/run/containerd:/c"]}, "sockets"),
+    "its jobs": ({"mounts": ["/var/spool/cron:/c"]}, "jobs"),
+    "its start": ({"mounts": ["/boot/grub:/b"]}, "starts from"),
+    "its programs": ({"mounts": ["/usr:/u"]}, "programs"),
+    "its libraries": ({"mounts": ["/lib64:/l"]}, "programs"),
+    "root's keys": ({"mounts": ["/root/.ssh:/r"]}, "machine's root"),
+    "certificates, to be written": ({"mounts": ["/etc/ssl/certs:/c"]}, "settings"),
+    "a mount over the image, by a detour": ({"mounts": ["data://"]}, "replace the image"),
     "its memory": ({"extra_args": ["--device=/dev/mem"]}, "machine's memory"),
 }
 
@@ -252,3 +268,28 @@ def test_a_socket_that_is_no_daemons_may_be_mounted(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as agent:
         agent.bind(str(tmp_path / "agent"))
         config(mounts=[f"{tmp_path}/agent:/agent"])
+
+
+@pytest.mark.parametrize(
+    "mount",
+    ["/var/tmp:/t", "/etc/localtime:/l:ro", "/etc/ssl/certs:/c:ro", "/dev/null:/n", "/srv/x:/x"],
+)
+def test_what_work_needs_of_the_machine_may_be_mounted(mount: str) -> None:
+    config(mounts=[mount])
+
+
+def test_a_folder_with_any_daemons_socket_in_it_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "user/.docker/run").mkdir(parents=True)
+    (tmp_path / "user/.docker/run/docker.sock").touch()
+
+    for folder in ("user", "user/.docker/run"):
+        with pytest.raises(ConfigError, match="holds the daemon's socket"):
+            config(mounts=[f"{tmp_path}/{folder}:/x"])
+    config(mounts=[f"{tmp_path}/user/project:/x"])
+
+
+def test_a_switch_is_read_as_docker_reads_it() -> None:
+    assert config(extra_args=["--read-only=F"])["HostConfig"]["ReadonlyRootfs"] is False
+    assert config(extra_args=["--security-opt=no-new-privileges=T"])
+    with pytest.raises(ConfigError, match="neither true nor false"):
+        config(extra_args=["--read-only=perhaps"])

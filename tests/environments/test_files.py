@@ -5,6 +5,8 @@ import stat
 from pathlib import Path
 
 import pytest
+from hermes_environments.base import BaseEnvironment
+from hermes_environments.worker import quote
 
 from hermes_tui.core.environment import Environment
 from hermes_tui.core.errors import ToolError
@@ -151,3 +153,14 @@ async def test_a_nul_byte_in_a_path_is_refused(environment: Environment) -> None
         await environment.read_file("a\0b")
     with pytest.raises(ToolError):
         await environment.write_file("a\0b", b"")
+
+
+async def test_reading_a_file_leaves_no_copy_on_this_machine(environment: BaseEnvironment) -> None:
+    kept = environment._folder / "output"
+    before = sorted(kept.glob("*"))
+    await environment.write_file("large", bytes(3_000_000))
+
+    code, printed = await environment.shell(b"cat " + quote(f"{environment.cwd}/large".encode()))
+
+    assert (code, len(printed)) == (0, 3_000_000)
+    assert sorted(kept.glob("*")) == before

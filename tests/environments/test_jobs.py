@@ -7,7 +7,7 @@ from hermes_environments.base import BaseEnvironment
 
 from hermes_tui.core.environment import Environment, Job
 from hermes_tui.core.errors import ToolError
-from tests.environments.checks import exists, is_alive, needs_bash, pids, until
+from tests.environments.checks import exists, is_alive, needs_bash, output, pids, until
 from tests.environments.conftest import Make
 
 
@@ -206,3 +206,33 @@ async def test_a_log_over_the_limit_loses_its_oldest_bytes_and_keeps_its_offsets
     await job.wait(10)
 
     assert await job.read(0) == (whole[2300:2400], 2400)
+
+
+async def test_jobs_are_found_whatever_the_session_calls_home(environment: Environment) -> None:
+    await environment.run('export HOME="$PWD/elsewhere" XDG_STATE_HOME="$PWD/state"', timeout=20)
+    job = await environment.start("sleep 60")
+
+    assert [each.id for each in await environment.jobs()] == [job.id]
+    assert (await job.status()).is_running
+    await job.kill()
+
+
+async def test_a_folder_that_is_no_jobs_is_left_alone_and_its_name_not_run(
+    environment: BaseEnvironment,
+) -> None:
+    job = await environment.start("true")
+    await job.wait(10)
+    folder = environment.jobs_folder.decode()
+    for name in ("x $(touch PWNED)", "0123456789a", "0123456789ab"):
+        await environment.run(
+            f"cd {folder}; mkdir '{name}' && cp {job.id}/cmd {job.id}/out '{name}' &&"
+            f" mkfifo '{name}/in' && echo 1 > '{name}/started'; : > 0123456789ab/started",
+            timeout=20,
+            keep_state=False,
+        )
+
+    assert [each.id for each in await environment.jobs()] == [job.id]
+    names = await output(environment, f"ls {folder}")
+    assert b"PWNED" not in names.replace(b"x $(touch PWNED)", b"")
+    assert b"x $(touch PWNED)" in names
+    await environment.run(f"rm -rf {folder}/x* {folder}/0123*", timeout=20)

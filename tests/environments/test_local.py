@@ -7,9 +7,12 @@ import stat
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from pathlib import Path
 
+import anyio
 import pytest
+from hermes_environments import base, spare
 from hermes_environments.channel import Channel, ChannelLostError
 from hermes_environments.child import ChildChannel
+from hermes_environments.conversation import Worker
 from hermes_environments.local import LocalEnvironment
 
 from hermes_tui.core.environment import Ended
@@ -87,7 +90,7 @@ async def test_a_spare_worker_that_died_is_replaced_and_the_command_runs_once(
     environment: LocalEnvironment,
 ) -> None:
     await environment.run("true", timeout=20)
-    spare = environment._next
+    spare = environment._spare.task
     assert spare is not None
     channel = (await spare).channel
     assert isinstance(channel, ChildChannel)
@@ -101,7 +104,7 @@ async def test_closing_leaves_no_process_of_ours_and_can_be_undone(
     environment: LocalEnvironment,
 ) -> None:
     await environment.run("true", timeout=20)
-    spare = environment._next
+    spare = environment._spare.task
     assert spare is not None
     channel = (await spare).channel
     assert isinstance(channel, ChildChannel)
@@ -215,3 +218,96 @@ async def test_a_lost_connection_is_told_from_an_exit_and_keeps_the_state(
     assert (result.ended, result.exit_code) == (Ended.LOST, None)
     assert await output(environment, "echo $A") == b"1\n"
     await environment.close()
+
+
+class StuckEnvironment(LocalEnvironment):
+    """Its transports are never let go of, and nothing more starts once it is full."""
+
+    is_full = False
+
+    async def channel(self, argv: Sequence[str], *, env: Mapping[str, str]) -> Channel:
+        if self.is_full:
+            await anyio.sleep_forever()
+        channel = await super().channel(argv, env=env)
+        channel.close = anyio.sleep_forever
+        return channel
+
+
+@pytest.fixture
+def stuck(tmp_path: Path, workspace: Path) -> StuckEnvironment:
+    return StuckEnvironment(
+        "stuck", cwd=str(workspace), pass_env=(), state_dir=str(tmp_path / "run"), options={}
+    )
+
+
+async def test_a_transport_that_cannot_be_let_go_of_keeps_nobody(
+    stuck: StuckEnvironment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(base, "HANG_UP_SECONDS", 0.1)
+    monkeypatch.setattr(spare, "HANG_UP_SECONDS", 0.1)
+
+    with anyio.fail_after(10):
+        assert (await stuck.run("echo hi", timeout=20)).output.head == b"hi\n"
+        assert (await stuck.run("sleep 60", timeout=0.1)).ended is Ended.TIMEOUT
+        await stuck.close()
+
+
+async def test_a_command_that_cannot_be_started_is_not_waited_for_without_end(
+    stuck: StuckEnvironment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(StuckEnvironment, "start_seconds", 0.2)
+    stuck.is_full = True
+
+    with pytest.raises(EnvironmentUnavailableError, match="Nothing could be started"):
+        await stuck.run("true", timeout=0.1)
+
+
+class ClosedEnvironment(LocalEnvironment):
+    """It comes up, but is of no use, and notes when it is released."""
+
+    was_released = False
+
+    async def _open(self) -> None:
+        await super()._open()
+        raise EnvironmentUnavailableError("It is of no use.")
+
+    async def _close(self) -> None:
+        self.was_released = True
+        await super()._close()
+
+
+async def test_a_place_that_cannot_be_used_is_released(tmp_path: Path, workspace: Path) -> None:
+    environment = ClosedEnvironment(
+        "closed", cwd=str(workspace), pass_env=(), state_dir=str(tmp_path / "run"), options={}
+    )
+
+    with pytest.raises(EnvironmentUnavailableError, match="of no use"):
+        await environment.open()
+    assert environment.was_released
+
+
+async def test_of_two_spare_workers_one_is_let_go_of(environment: LocalEnvironment) -> None:
+    begun: list[ChildChannel] = []
+
+    async def spawn() -> Worker:
+        channel = await environment.channel(["cat"], env={})
+        assert isinstance(channel, ChildChannel)
+        begun.append(channel)
+        return Worker(exec_id="", channel=channel)
+
+    workers = spare.Spare(spawn)
+    workers.prepare()
+    taking = asyncio.create_task(workers.take())
+    await asyncio.sleep(0)
+    workers.prepare()
+    taking.cancel()
+    await asyncio.wait({taking})
+
+    worker = await workers.take()
+    assert worker is not None
+    await worker.channel.close()
+
+    async def all_have_ended() -> bool:
+        return all(channel._process.poll() is not None for channel in begun)
+
+    await until(all_have_ended)

@@ -75,15 +75,29 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "half a mount": ({"image": "x", "mounts": ["/srv"]}, "is not `source:destination`"),
     "a relative destination": ({"image": "x", "mounts": ["/srv:srv"]}, "is not `source"),
     "a comma in a mount": ({"image": "x", "mounts": ["/a,b:/c"]}, "comma"),
-    "the whole machine": ({"image": "x", "mounts": ["/:/host"]}, "opens this machine"),
-    "the whole machine by a detour": ({"image": "x", "mounts": ["/usr/..:/host"]}, "opens this"),
+    "the whole machine": ({"image": "x", "mounts": ["/:/host"]}, "whole machine"),
+    "the whole machine by a detour": ({"image": "x", "mounts": ["/usr/..:/host"]}, "whole"),
+    "the whole machine as the image": ({"image": "/"}, "whole machine"),
+    "an overlay of its settings": ({"image": "x", "overlay": "/etc"}, "settings"),
+    "its sockets": ({"image": "x", "mounts": ["/run:/r"]}, "sockets"),
+    "its sockets by their old name": ({"image": "x", "mounts": ["/var/run:/r:ro"]}, "sockets"),
+    "its passwords": ({"image": "x", "mounts": ["/etc:/e:ro"]}, "passwords"),
+    "its processes": ({"image": "x", "mounts": ["/proc:/p"]}, "every process"),
+    "its devices": ({"image": "x", "mounts": ["/dev:/d"]}, "disks"),
+    "a mount over the image": ({"image": "x", "mounts": ["/srv://"]}, "replace the image"),
     "a daemon's socket": (
         {"image": "x", "mounts": ["/var/run/docker.sock:/s"]},
-        "opens this machine",
+        "daemon's socket",
     ),
+    "short ones together": ({"image": "x", "extra_args": ["-eB/:/host"]}, "open this machine"),
+    "a program of this machine": ({"image": "x", "extra_args": ["--fusemount=c"]}, "'--fusemount'"),
+    "writing to the image": ({"image": "x", "extra_args": ["-w"]}, "'-w'"),
+    "what is ours undone": ({"image": "x", "extra_args": ["--containall=false"]}, "containall"),
+    "another image": ({"image": "x", "extra_args": ["y.sif"]}, "'y.sif'"),
+    "a flag without its value": ({"image": "x", "extra_args": ["--dns"]}, "has no value"),
     "a mount among the arguments": ({"image": "x", "extra_args": ["--bind=/:/x"]}, "'--bind'"),
-    "a short one": ({"image": "x", "extra_args": ["-B/:/x"]}, "opens this machine"),
-    "more rights": ({"image": "x", "extra_args": ["--keep-privs"]}, "opens this machine"),
+    "a short one": ({"image": "x", "extra_args": ["-B/:/x"]}, "open this machine"),
+    "more rights": ({"image": "x", "extra_args": ["--keep-privs"]}, "open this machine"),
 }
 
 
@@ -352,3 +366,7 @@ async def test_a_normal_user_needs_no_rights(
 
     assert await output(unprivileged, "id -u; touch /x ~/x /tmp/x x && echo ok") == b"65534\nok\n"
     await unprivileged.destroy()
+
+
+def test_arguments_that_open_nothing_are_passed_on(tmp_path: Path) -> None:
+    unopened(tmp_path, image="x", extra_args=["--nv", "--dns", "1.1.1.1", "--hostname=box"])

@@ -275,3 +275,13 @@ def test_known_hosts_that_cannot_be_read_or_written_are_an_error(tmp_path: Path)
 
 def test_fingerprints_look_as_openssh_shows_them() -> None:
     assert fingerprint(b"") == "SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU"
+
+
+def test_an_alias_with_capitals_is_the_name_in_known_hosts(tmp_path: Path) -> None:
+    path = configure(tmp_path, line("Prod", KEY), "known_hosts")
+    configure(tmp_path, "Host box\n  HostKeyAlias Prod\n")
+
+    place = target(host="box", known_hosts=str(path))
+
+    assert KnownHosts(place).standing(KEY) == "known"
+    assert KnownHosts(place).standing(OTHER) == "changed"

@@ -1,14 +1,17 @@
 """Working on a host over SSH: lost connections, few sessions, odd logins, files and sudo."""
 
 import asyncio
+import os
+import shutil
 import subprocess
+import tempfile
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
 import anyio
 import pytest
-from hermes_environments import ssh
+from hermes_environments import ssh, ssh_sudo
 from hermes_environments.ssh import SshEnvironment
 
 from hermes_tui.core.environment import Ended
@@ -278,6 +281,8 @@ async def test_variables_are_passed_but_on_no_command_line(
 @pytest.fixture
 def sudo_server(bench: Bench) -> Sshd:
     """A host whose sudo wants the word `open sesame`; everybody but root has one there."""
+    if os.geteuid() != 0:
+        pytest.skip("its sudo has to be root's, and cannot be made so")
     folder = bench.folder / "bin"
     folder.mkdir()
     sudo = """#!/bin/sh
@@ -308,6 +313,7 @@ async def test_sudo_asks_the_person_each_time_and_keeps_nothing(
 
     assert len(person.questions) == 3
     assert "sudo on" in person.questions[0]
+    assert "echo $SUDO" in person.questions[0]
     kept = await output(environment, f"grep -r sesame '{bench.folder}/runtime dir'; env; set")
     assert b"open sesame" not in kept
     await environment.close()
@@ -340,3 +346,53 @@ async def test_a_command_that_waits_for_sudo_can_be_ended(bench: Bench, sudo_ser
 
     assert late.ended is Ended.TIMEOUT
     assert not await is_alive(environment, (await pids(environment, "pids", 1))[0])
+
+
+async def test_everybody_who_waits_for_room_gets_it(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ssh, "CONNECTIONS", 1)
+    environment = bench.environment(bench.server("MaxSessions 2"))
+    done: list[int] = []
+
+    async def one(number: int) -> None:
+        await environment.run("sleep 0.1", timeout=20, keep_state=False)
+        done.append(number)
+
+    with anyio.fail_after(20):
+        async with anyio.create_task_group() as group:
+            for number in range(6):
+                group.start_soon(one, number)
+    assert sorted(done) == list(range(6))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be both root and somebody else")
+def test_a_password_is_asked_for_by_root_alone_and_with_its_command(tmp_path: Path) -> None:
+    folder = Path(tempfile.mkdtemp(dir="/tmp"))
+    folder.chmod(0o777)
+    program = folder / "askpass"
+    program.write_text(ssh_sudo._ASKPASS % "x", encoding="utf-8")
+    program.chmod(0o755)
+    os.mkfifo(folder / "ask.x")
+    (folder / "ask.x").chmod(0o666)
+    asked = os.open(folder / "ask.x", os.O_RDWR | os.O_NONBLOCK)
+    nobody = ["setpriv", "--reuid", "65534", "--clear-groups"]
+    try:
+        refused = subprocess.run([*nobody, "sh", "-c", f"{program} word; exit $?"], timeout=20)
+        assert refused.returncode == 1
+        with pytest.raises(BlockingIOError):
+            os.read(asked, 100)
+
+        with subprocess.Popen([*nobody, str(program), "the word:"], stdout=subprocess.PIPE) as sudo:
+            question = b""
+            while not question:
+                with suppress(BlockingIOError):
+                    question = os.read(asked, 2_000)
+            number, _, words = question.decode().partition(" ")
+            (folder / f"r.{number}").write_bytes(b"pit\n")
+            assert sudo.communicate(timeout=20)[0] == b"it\n"
+        assert words.startswith("the word: (for: ")
+        assert "pytest" in words
+    finally:
+        os.close(asked)
+        shutil.rmtree(folder)
