@@ -433,7 +433,13 @@ async def on_stage(
         stage = Stage(app, opened[0], pilot)
         if gate is None:
             await stage.until(lambda: app.chat.runtime is not None)
-            await stage.until(lambda: "idle" in stage.text or app.chat.conversation.is_busy)
+            await stage.until(
+                lambda: (
+                    "idle" in stage.text
+                    or app.chat.conversation.is_busy
+                    or not app.chat.is_current  # a picker lies over it
+                )
+            )
         yield stage
         if app.is_running:
             await app.action_quit()
