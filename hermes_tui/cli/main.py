@@ -1,5 +1,6 @@
 """The `hermes` command: without a subcommand it opens the screen."""
 
+import gc
 import os
 import sys
 from typing import TYPE_CHECKING, Never
@@ -20,6 +21,7 @@ def main() -> Never:
 
         sys.stdout.write(f"hermes {__version__}\n")
         raise SystemExit(0)
+    gc.set_threshold(50_000, 20, 100)  # most of what a start makes lives to the end
     from hermes_tui.cli.diagnostics import guarded
 
     with guarded():

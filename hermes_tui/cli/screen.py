@@ -1,5 +1,6 @@
 """Opening the screen, in a child process whose parent looks after the terminal."""
 
+import gc
 import sys
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING
@@ -48,6 +49,8 @@ def open_screen(
     def child() -> int:
         from hermes_tui.cli.diagnostics import guarded
 
+        # What comes before the first paint lives as long as the screen, which collects again.
+        gc.disable()
         with guarded():
             from hermes_tui.tui.app import run_app
 

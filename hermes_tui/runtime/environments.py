@@ -1,6 +1,7 @@
-"""Finding execution environments: built-in ones and a third party's come the same way."""
+"""Finding execution environments: our own by a table, a third party's by its entry point."""
 
-from importlib.metadata import EntryPoint, entry_points
+from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 
 from hermes_tui.config.paths import Paths
@@ -9,13 +10,23 @@ from hermes_tui.core.environment import Attendant, Environment, NoAttendant
 from hermes_tui.core.errors import ConfigError, PluginError
 
 GROUP = "hermes_tui.environments"
+"""The entry-point group in which a package names environments it brings."""
+
+BUILT_IN = {
+    "daytona": "hermes_environments.daytona:DaytonaEnvironment",
+    "docker": "hermes_environments.docker:DockerEnvironment",
+    "local": "hermes_environments.local:LocalEnvironment",
+    "modal": "hermes_environments.modal:ModalEnvironment",
+    "singularity": "hermes_environments.singularity:SingularityEnvironment",
+    "ssh": "hermes_environments.ssh:SshEnvironment",
+}
 ALIASES = {"apptainer": "singularity"}
 """Other names people know a kind by."""
 
 
 def environment_kinds() -> list[str]:
     """Names of the installed kinds; nothing is imported."""
-    return sorted(_installed())
+    return sorted({*BUILT_IN, *_plugins()})
 
 
 def environment_choices(config: Config) -> list[str]:
@@ -26,7 +37,7 @@ def environment_choices(config: Config) -> list[str]:
 def is_known(name: str, config: Config) -> bool:
     """Whether `name` is a configured place, or an installed kind, perhaps with a target."""
     word = name.partition(":")[0]
-    return name in config.environments or ALIASES.get(word, word) in _installed()
+    return name in config.environments or _place_of_class(ALIASES.get(word, word)) is not None
 
 
 def kind_of(name: str, config: Config) -> str:
@@ -70,15 +81,16 @@ def build_environment(
         PluginError: its package cannot be imported.
     """
     kind = kind_of(name, config)
-    entry = _installed().get(kind)
-    if entry is None:
+    place = _place_of_class(kind)
+    if place is None:
         raise ConfigError(
             f"There is no environment {name!r}.",
             hint=f"Choose one of: {', '.join(environment_choices(config))}, or install a plug-in.",
         )
     try:
-        environment = entry.load()
-    except ImportError as error:
+        module, _, attribute = place.partition(":")
+        environment = getattr(import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
         raise PluginError(
             f"The environment {kind!r} cannot be loaded: {error}.",
             hint=f"Install what it needs, e.g. hermes-tui[{kind}].",
@@ -95,15 +107,20 @@ def build_environment(
 
 def _options(name: str, kind: str, config: Config) -> dict[str, object]:
     """What `terminal.<kind>` says, then what the named place or the target adds."""
-    shared: dict[str, object] = getattr(config.terminal, kind, {}) if kind in _SHARED else {}
+    shared: dict[str, object] = getattr(config.terminal, kind, {}) if kind in BUILT_IN else {}
     if place := config.environments.get(name):
         return {**shared, **{key: value for key, value in place.items() if key != "backend"}}
     target = name.partition(":")[2]
     return {**shared, "target": target} if target else dict(shared)
 
 
-_SHARED = frozenset({"docker", "ssh", "singularity", "modal", "daytona"})
+def _place_of_class(kind: str) -> str | None:
+    """Where the class of `kind` is, as `module:name`; None if nothing installed brings it."""
+    return BUILT_IN.get(kind) or _plugins().get(kind)
 
 
-def _installed() -> dict[str, EntryPoint]:
-    return {entry.name: entry for entry in entry_points(group=GROUP)}
+def _plugins() -> Mapping[str, str]:
+    # Reading what is installed takes 15 ms, which a start with an environment of our own saves.
+    from importlib.metadata import entry_points
+
+    return {entry.name: entry.value for entry in entry_points(group=GROUP)}

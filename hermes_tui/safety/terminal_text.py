@@ -6,6 +6,7 @@ is dropped; what a person cannot see, yet changes or hides meaning, is shown.
 """
 
 import re
+from functools import cache
 
 _EMOJI = (
     "\u00a9\u00ae\u203c\u2049\u2100-\u27bf\u2900-\u297f\u2b00-\u2bff"
@@ -32,18 +33,6 @@ _FLAG = "|".join(
     "\U0001f3f4" + "".join(chr(0xE0000 + ord(letter)) for letter in region) + "\U000e007f"
     for region in ("gbeng", "gbsct", "gbwls")
 )
-_UNIT = re.compile(
-    f"(?P<flag>{_FLAG})"
-    f"|(?P<joined>(?:(?<=[{_EMOJI}])|(?<=[{_EMOJI}]\ufe0f))\u200d(?=[{_EMOJI}]))"
-    f"|(?P<spelled>(?<=[{_JOINING}])\u200c(?=[{_JOINING}]))"
-    f"|(?P<styled>(?<=[0-9#*{_EMOJI}])[\ufe0e\ufe0f]"
-    f"|(?<=[{_IDEOGRAPHS}])[\ufe00-\ufe02\U000e0100-\U000e01ef])"
-    f"|(?P<dropped>\\A\ufeff|(?<=[{_JOINING}])\u200d(?=[{_JOINING}])|[{_CONTROLS}])"
-    "|(?P<line>\r\n?|[\u2028\u2029])"
-    "|(?P<broken>[\ud800-\udfff])"
-    f"|(?P<hidden>[{_HIDDEN}]+)"
-)
-
 MARKS_SHOWN = 3
 """How many hidden characters in a row are named one by one."""
 
@@ -60,7 +49,7 @@ def visible(text: str) -> str:
     """
     if _SUSPECT.search(text) is None:
         return text
-    return _UNIT.sub(_shown, text)
+    return _unit().sub(_shown, text)
 
 
 def visible_line(text: str, *, limit: int = 400) -> str:
@@ -69,6 +58,22 @@ def visible_line(text: str, *, limit: int = 400) -> str:
     if len(line) <= limit and len(text) <= limit * 4:
         return line
     return line[: limit - 1].rstrip("\u200c\u200d") + "…"
+
+
+@cache
+def _unit() -> re.Pattern[str]:
+    # Compiled when the first suspect text comes: it takes as long as drawing a frame.
+    return re.compile(
+        f"(?P<flag>{_FLAG})"
+        f"|(?P<joined>(?:(?<=[{_EMOJI}])|(?<=[{_EMOJI}]\ufe0f))\u200d(?=[{_EMOJI}]))"
+        f"|(?P<spelled>(?<=[{_JOINING}])\u200c(?=[{_JOINING}]))"
+        f"|(?P<styled>(?<=[0-9#*{_EMOJI}])[\ufe0e\ufe0f]"
+        f"|(?<=[{_IDEOGRAPHS}])[\ufe00-\ufe02\U000e0100-\U000e01ef])"
+        f"|(?P<dropped>\\A\ufeff|(?<=[{_JOINING}])\u200d(?=[{_JOINING}])|[{_CONTROLS}])"
+        "|(?P<line>\r\n?|[\u2028\u2029])"
+        "|(?P<broken>[\ud800-\udfff])"
+        f"|(?P<hidden>[{_HIDDEN}]+)"
+    )
 
 
 def _shown(match: re.Match[str]) -> str:

@@ -437,7 +437,7 @@ async def on_stage(
                 lambda: (
                     "idle" in stage.text
                     or app.chat.conversation.is_busy
-                    or not app.chat.is_current  # a picker lies over it
+                    or app.screen is not app.chat  # a picker lies over it
                 )
             )
         yield stage

@@ -64,7 +64,7 @@ async def test_esc_in_the_session_picker_changes_nothing(home: Path) -> None:
         await stage.sees("enter open")
         first = stage.runtime.session
         await stage.pilot.press("escape")
-        await stage.until(lambda: stage.app.chat.is_current)
+        await stage.until(lambda: stage.app.screen is stage.app.chat)
         assert stage.runtime.session is first
 
 

@@ -335,7 +335,7 @@ class ChatScreen(Screen[None]):
             self._tools.tick()
 
     def _may_take_keyboard(self) -> bool:
-        return self.is_current and not self.prompt.text.strip()
+        return self.app.screen is self and not self.prompt.text.strip()
 
     def on_descendant_focus(self) -> None:
         self.show_state()
