@@ -22,6 +22,7 @@ from hermes_tui.core.events import (
     TurnFinished,
     TurnStarted,
 )
+from hermes_tui.tui.access import app_of
 from hermes_tui.tui.conversation import Conversation
 from hermes_tui.tui.dialogs.approval import ApprovalSheet
 from hermes_tui.tui.dialogs.slot import SheetSlot
@@ -335,7 +336,7 @@ class ChatScreen(Screen[None]):
             self._tools.tick()
 
     def _may_take_keyboard(self) -> bool:
-        return self.app.screen is self and not self.prompt.text.strip()
+        return app_of(self).screen is self and not self.prompt.text.strip()
 
     def on_descendant_focus(self) -> None:
         self.show_state()
