@@ -126,13 +126,21 @@ class BaseEnvironment(ABC):
         """
         return "open" if self._is_open else "not in use"
 
-    async def stop(self) -> None:
-        """End all that runs in the place, and what it costs, but keep its files where it can."""
-        await self.close()
+    async def stop(self) -> bool:
+        """End all that runs in the place, and what it costs, but keep its files where it can.
 
-    async def destroy(self) -> None:
-        """Remove the place with all its files, if Hermes made it."""
-        await self.stop()
+        A place that is there without Hermes has background jobs to end. False without any.
+        """
+        running = [job for job in await self.jobs() if (await job.status()).is_running]
+        for job in running:
+            await job.kill()
+        await self.close()
+        return bool(running)
+
+    async def destroy(self) -> bool:
+        """Remove the place with all its files, if Hermes made it; False when there is none."""
+        await self.close()
+        return False
 
     async def find_shell(self) -> None:
         """For `_open`: where there is no bash, commands run in sh from now on.

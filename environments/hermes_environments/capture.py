@@ -1,10 +1,12 @@
 """Keeps what a command prints: both ends in memory, all of it in a file when it is long."""
 
+import fcntl
 import os
 import secrets
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 import anyio
 
@@ -16,6 +18,8 @@ SPILL_BYTES = 256 * 1024 * 1024
 BATCH_BYTES = 1024 * 1024
 SPILL_DAYS = 7
 """Spill files older than this are removed when a new one is made."""
+ALL_SPILL_BYTES = 1024 * 1024 * 1024
+"""All of them together, the new one at its full size; the oldest are removed for it."""
 
 
 def make_private(folder: Path) -> None:
@@ -52,6 +56,8 @@ class Capture:
         self._batch = bytearray()
         self._total = 0
         self._path: Path | None = None
+        self._file: BinaryIO | None = None
+        """Locked while there may be more, so that no Hermes removes it."""
         self._is_spilling = folder is not None
         """Becomes False at the cap or at the first error."""
 
@@ -75,10 +81,15 @@ class Capture:
             if len(self._batch) >= BATCH_BYTES:
                 await self._spill_batch()
 
-    async def output(self) -> Output:
-        """What was taken so far; the file is complete when this returns."""
+    async def close(self) -> None:
+        """Complete the file, if there is one; what is added later is not in it."""
         if self._batch:
             await self._spill_batch()
+        self._let_go()
+
+    async def output(self) -> Output:
+        """What was taken so far; the file is closed."""
+        await self.close()
         return Output(
             head=bytes(self._head),
             tail=bytes(self._tail[-self._tail_bytes :]),
@@ -98,28 +109,54 @@ class Capture:
     def _write(self, data: bytes, is_first: bool) -> None:
         try:
             if is_first:
-                self._path = self._create()
-            assert self._path is not None
-            room = self._spill_bytes - self._path.stat().st_size
-            with self._path.open("ab") as file:
-                file.write(data[:room])
+                self._create()
+            assert self._file is not None
+            if os.fstat(self._file.fileno()).st_nlink == 0:
+                raise FileNotFoundError(self._path)
+            room = self._spill_bytes - self._file.tell()
+            left = memoryview(data)[:room]
+            while left:
+                left = left[self._file.write(left) :]
             if len(data) >= room:
-                self._is_spilling = False
+                self._let_go()
         except OSError:
             self._is_spilling = False
+            self._let_go()
             if self._path:
                 with suppress(OSError):
                     self._path.unlink()
             self._path = None
 
-    def _create(self) -> Path:
+    def _let_go(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+            self._is_spilling = False
+
+    def _create(self) -> None:
         assert self._folder is not None
         make_private(self._folder)
-        oldest = time.time() - SPILL_DAYS * 86_400
-        for path in self._folder.glob("*.txt"):
-            with suppress(OSError):
-                if path.stat().st_mtime < oldest:
-                    path.unlink()
+        _make_room(self._folder, ALL_SPILL_BYTES - self._spill_bytes)
         path = self._folder / f"{secrets.token_hex(8)}.txt"
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        return path
+        fd = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+        self._path, self._file = path, os.fdopen(fd, "wb", buffering=0)
+        with suppress(OSError):  # not every file system has locks
+            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+
+
+def _make_room(folder: Path, most_bytes: int) -> None:
+    """Remove files that are old, and the oldest beyond `most_bytes`, but none still written to."""
+    found: list[tuple[float, int, Path]] = []
+    for path in folder.glob("*.txt"):
+        with suppress(OSError):
+            facts = path.stat()
+            found.append((facts.st_mtime, facts.st_size, path))
+    total = sum(size for _, size, _ in found)
+    too_old = time.time() - SPILL_DAYS * 86_400
+    for changed_at, size, path in sorted(found):
+        if changed_at >= too_old and total <= most_bytes:
+            break
+        with suppress(OSError), path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink()
+            total -= size

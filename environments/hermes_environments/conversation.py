@@ -100,6 +100,7 @@ class Conversation:
         """Nothing more is read."""
         self._stop_feeding()
         await self._capture.add(self._transcript.finish())
+        await self._capture.close()
         await self._channel.close()
 
     def _stop_feeding(self) -> None:

@@ -37,6 +37,11 @@ class LocalEnvironment(BaseEnvironment):
     ) -> None:
         """`cwd` defaults to Hermes's own; no `options` are known."""
         del attendant  # nothing here takes long or has to be asked
+        if "target" in options:
+            raise ConfigError(
+                f"{name!r} names no environment: this machine is `local`, without a target.",
+                hint="Leave out what follows the colon, or give a folder with --cwd.",
+            )
         if options:
             raise ConfigError(
                 f"The local environment has no setting {next(iter(options))!r}.",

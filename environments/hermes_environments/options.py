@@ -70,7 +70,7 @@ def secret(text: str, *, setting: str, environment: str) -> str:
         return value
     raise EnvironmentUnavailableError(
         f"The setting {setting!r} of {environment!r} is ${name}, which is not set.",
-        hint=f"Export {name}.",
+        hint=f"Export {name}, or put it into .env in Hermes's home.",
     )
 
 

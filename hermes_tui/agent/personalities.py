@@ -5,6 +5,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from hermes_tui.config.paths import shown
 from hermes_tui.core.errors import ConfigError, NotFoundError
 
 MAX_CHARS = 8_000
@@ -63,11 +64,13 @@ def find_personality(folder: Path, name: str) -> Personality:
             return one
     file = folder / f"{name}.md"
     if NAME.fullmatch(name) and file.exists():
-        raise ConfigError(f"{file} is empty or cannot be read.", hint="Write the manner into it.")
+        raise ConfigError(
+            f"{shown(file)} is empty or cannot be read.", hint="Write the manner into it."
+        )
     names = ", ".join(one.name for one in personalities(folder))
+    own = f"; or describe your own in {shown(file)}" if NAME.fullmatch(name) else ""
     raise NotFoundError(
-        f"There is no personality {name!r}.",
-        hint=f"Choose one of: {names}, none; or write {file}.",
+        f"There is no personality {name!r}.", hint=f"Choose one of: {names}, none{own}."
     )
 
 

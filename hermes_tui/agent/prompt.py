@@ -7,7 +7,6 @@ from msgspec import Struct
 
 from hermes_tui.agent.context_files import ContextFile
 from hermes_tui.memory.files import MemoryFile
-from hermes_tui.skills.library import SkillEntry
 
 IDENTITY = """\
 You are Hermes, an assistant who works in the person's terminal. You are direct, careful and \
@@ -27,6 +26,9 @@ you would need.
 - Answer in Markdown, short enough for a terminal. No preamble."""
 
 
+SKILLS = "# Skills (when one fits the task, read it with `skill_load` before you start)"
+
+
 class PromptParts(Struct, frozen=True):
     """What a system prompt is made of."""
 
@@ -38,9 +40,8 @@ class PromptParts(Struct, frozen=True):
     """How the person likes things, e.g. `output_format: bullets`."""
     user: MemoryFile
     memory: MemoryFile
-    skills: Sequence[SkillEntry]
-    skills_chars: int
-    """Room for the list of skills; those that do not fit are counted."""
+    skills: str
+    """The catalogue of skills; empty without any."""
     context: Sequence[ContextFile]
     environment: str
     cwd: str
@@ -56,7 +57,7 @@ def system_prompt(parts: PromptParts) -> str:
         _memory("About the person", parts.user),
         _preferences(parts.preferences),
         _memory("What you remember", parts.memory),
-        _skills(parts.skills, parts.skills_chars),
+        f"{SKILLS}\n{parts.skills}" if parts.skills else "",
         *(f"# Instructions of the project ({file.path})\n{file.text}" for file in parts.context),
         f"# Where you are\nEnvironment: {parts.environment}\nWorking directory: {parts.cwd}\n"
         f"Date: {parts.today:%A, %d %B %Y}",
@@ -75,17 +76,3 @@ def _preferences(preferences: Mapping[str, str]) -> str:
         return ""
     lines = (f"- {key.replace('_', ' ')}: {value}" for key, value in preferences.items())
     return "# How the person likes it\n" + "\n".join(lines)
-
-
-def _skills(skills: Sequence[SkillEntry], room: int) -> str:
-    if not skills:
-        return ""
-    lines: list[str] = []
-    for skill in skills:
-        line = f"- {skill.name}: {skill.description} ({skill.path})"
-        room -= len(line) + 1
-        if room < 0:
-            lines.append(f"- and {len(skills) - len(lines)} more in the folders beside these")
-            break
-        lines.append(line)
-    return "# Skills (read SKILL.md in the folder before using one)\n" + "\n".join(lines)

@@ -1,6 +1,7 @@
 """One conversation: its history, and the turns run against it."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import anyio
@@ -27,6 +28,8 @@ from hermes_tui.core.ports import Journal, Model, ModelRequest, Prefix, Tools
 from hermes_tui.core.tasks import task_group
 from hermes_tui.core.usage import Usage
 
+LOG = logging.getLogger(__name__)
+
 EVENT_BUFFER = 256
 """Events a slow front end may lag behind by before the agent waits for it."""
 
@@ -40,6 +43,14 @@ CLOSING_NOTES: dict[StopReason, str] = {
 
 EXIT_CODES: dict[StopReason, int] = {"done": 0, "cancelled": 130}
 """Any other stop exits with the error's own code, else 1."""
+
+
+Hints = Callable[[str], Awaitable[str]]
+"""What the model should know beside a prompt; empty for nothing."""
+
+
+async def no_hints(_prompt: str) -> str:
+    return ""
 
 
 class Turn:
@@ -74,6 +85,7 @@ class Session:
         usage: Usage | None = None,
         max_steps: int = 90,
         context: Context | None = None,
+        hints: Hints = no_hints,
     ) -> None:
         self.id = id
         self.model = model
@@ -91,6 +103,7 @@ class Session:
         self._finished: dict[str, ToolResult] = {}
         self._partial: list[str] = []
         self._context = context or Context(journal)
+        self._hints = hints
 
     @property
     def is_busy(self) -> bool:
@@ -183,7 +196,8 @@ class Session:
         async with send:
             try:
                 try:
-                    await self._add(user(prompt))  # even a turn cancelled at once keeps it
+                    hint = await self._hint(prompt)
+                    await self._add(user(prompt, hint))  # even a turn cancelled at once keeps it
                 finally:
                     await send.send(TurnStarted(self.id))
                 await send.send(MessageAdded(self.history[-1]))
@@ -212,6 +226,13 @@ class Session:
             for message in closing:
                 await send.send(MessageAdded(message))
             await send.send(finish)
+
+    async def _hint(self, prompt: str) -> str:
+        try:
+            return await self._hints(prompt)
+        except HermesError as error:
+            LOG.warning("No hints: %s", error)
+            return ""
 
     async def _keep(self, event: Event) -> None:
         """Note what the history needs of an event, before anybody sees it."""

@@ -10,6 +10,7 @@ from hermes_tui.core.messages import Message, ToolCall, ToolResult, user
 from hermes_tui.core.ports import Model, ModelRequest, Prefix
 from hermes_tui.core.replies import reply_of
 from hermes_tui.core.usage import Usage, estimated_tokens
+from hermes_tui.store.words import one_line
 
 SECTIONS = (
     "Goal", "Constraints", "Completed actions", "Active state", "Progress", "Blockers",
@@ -90,16 +91,17 @@ def chunks(lines: Iterable[str], limit_tokens: int) -> Iterator[str]:
         yield "\n".join(chunk)
 
 
-def transcript(messages: Sequence[Message]) -> Iterator[str]:
-    """A conversation as lines a model can read, tool output cut to its ends."""
+def transcript(messages: Sequence[Message], *, has_output: bool = True) -> Iterator[str]:
+    """A conversation as lines a model can read, tool output cut to its ends or left out."""
     for message in messages:
-        if message.text.strip():
+        if message.text.strip() and (has_output or message.role != "tool"):
             yield f"{message.role}: {message.text.strip()}"
         for call in message.tool_calls:
             yield f"call {call.name}: {call.arguments[:RESULT_CHARS]}"
         for result in message.tool_results:
             failed = " (failed)" if result.is_error else ""
-            yield f"result{failed}: {_ends(result.content, RESULT_CHARS)}"
+            output = f": {_ends(result.content, RESULT_CHARS)}" if has_output else ""
+            yield f"result{failed}{output}"
 
 
 def _items(messages: Sequence[Message]) -> Iterator[tuple[str, str]]:
@@ -152,8 +154,7 @@ def _written(notes: dict[str, list[str]], kept: int) -> str:
 
 
 def _line(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= ITEM_CHARS else f"{line[: ITEM_CHARS - 1]}…"
+    return one_line(text, ITEM_CHARS)
 
 
 def _ends(text: str, limit: int) -> str:

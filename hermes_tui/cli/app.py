@@ -35,7 +35,7 @@ def command() -> Any:
 def hermes(
     ctx: typer.Context,
     model: declared.Model = "",
-    env: declared.Env = "",
+    env: declared.Env = None,
     cwd: declared.Cwd = "",
     continue_: declared.Continue = False,
     resume: declared.Resume = "",

@@ -14,6 +14,8 @@ from hermes_tui.safety.terminal_text import visible, visible_line
 
 MAX_LINE_BYTES = 4096
 """What a terminal gives at once at most, when it gives lines."""
+YES_OR_NO = {"y": "yes", "yes": "yes", "n": "no", "no": "no", "": "no"}
+"""What may be typed where the choices are yes and no."""
 
 
 class TerminalHuman:
@@ -60,11 +62,20 @@ class TerminalHuman:
                 return Approval("deny")
 
     async def ask(self, question: str, choices: Sequence[str] = ()) -> str:
+        if set(choices) == set(YES_OR_NO.values()):
+            return await self._yes_or_no(question)
         listed = "".join(f"\n  {n}. {visible(c)}" for n, c in enumerate(choices, 1))
         answer = await self._ask(f"\n{visible(question)}{listed}\n> ")
         if answer.isdigit() and 1 <= int(answer) <= len(choices):
             return choices[int(answer) - 1]
         return answer
+
+    async def _yes_or_no(self, question: str) -> str:
+        """`yes` or `no`; asks again when what was typed is neither."""
+        prompt = f"\n{visible(question)} [y/N] "
+        while (answer := (await self._ask(prompt)).lower()) not in YES_OR_NO:
+            prompt = "Answer y or n: "
+        return YES_OR_NO[answer]
 
     async def _ask(self, prompt: str) -> str:
         """One line of what is typed after the prompt; empty at the end of the input."""

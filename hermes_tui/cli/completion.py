@@ -113,6 +113,44 @@ def memory_items(incomplete: str) -> list[tuple[str, str]]:
     return [(str(id_), visible_line(text, limit=60)) for id_, text in rows]
 
 
+def skill_names(incomplete: str) -> list[tuple[str, str]]:
+    """Skills whose name begins with `incomplete`, with what they are for."""
+    return [(name, told) for name, _, told in _skills() if name.startswith(incomplete)]
+
+
+def skill_categories(incomplete: str) -> list[str]:
+    """Categories of skills that begin with `incomplete`."""
+    return sorted({category for _, category, _ in _skills() if category.startswith(incomplete)})
+
+
+def archived_skills(incomplete: str) -> list[tuple[str, str]]:
+    """Archived skills whose name begins with `incomplete`, with what they are for."""
+    return [(name, told) for name, _, told in _skills(archived=True) if name.startswith(incomplete)]
+
+
+def _skills(*, archived: bool = False) -> list[tuple[str, str, str]]:
+    """Name, category and description of the skills in use, or of those put away."""
+    from hermes_tui.config.load import load_config
+    from hermes_tui.config.paths import current_folder, find_paths
+    from hermes_tui.core.errors import HermesError
+    from hermes_tui.safety.terminal_text import visible_line
+    from hermes_tui.skills.library import Library, list_skills
+    from hermes_tui.skills.roots import roots
+    from hermes_tui.skills.skill_files import ARCHIVE
+
+    try:
+        paths = find_paths(os.environ)
+        config = load_config(paths, environ=os.environ, cwd=current_folder())
+    except HermesError:
+        return []  # nothing may be printed while a line is edited
+    if archived:
+        found = list_skills(paths.skills_dir / ARCHIVE)
+    else:
+        places = roots(paths, folders=config.skills.folders)
+        found = list(Library(places, cache=paths.run_dir / "skills.heads").load().skills)
+    return [(one.name, one.category, visible_line(one.description, limit=60)) for one in found]
+
+
 def setting_keys(incomplete: str) -> list[tuple[str, str]]:
     """Settings whose key begins with `incomplete`, with their meaning."""
     from hermes_tui.config.keys import dotted

@@ -1,14 +1,13 @@
 """What the subcommands of `hermes config` do."""
 
 import os
-import shlex
-import subprocess
 import sys
 from typing import Any, cast
 
 import msgspec
 
 from hermes_tui.cli.diagnostics import ExitCode, report, say
+from hermes_tui.cli.editor import open_editor
 from hermes_tui.config.files import replace_file
 from hermes_tui.config.hidden import holds_secret, masked, referred
 from hermes_tui.config.keys import Key, dotted, split_key
@@ -139,23 +138,11 @@ def path() -> None:
 
 
 def edit() -> None:
-    editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
     paths = find_paths(os.environ)
     paths.create()
     if not is_there(paths.config_file):
         replace_file(paths.config_file, TEMPLATE.encode(), mode=0o600)
-    try:
-        command = [*shlex.split(editor), str(paths.config_file)]
-        done = subprocess.run(command, check=False)
-    except (OSError, ValueError):
-        raise ConfigError(
-            f"The editor {editor!r} cannot be started.", hint="Set EDITOR to one that is installed."
-        ) from None
-    if done.returncode != 0:
-        raise ConfigError(
-            f"The editor {editor!r} ended with {done.returncode}.",
-            hint="Check the file with `hermes config check`.",
-        )
+    open_editor(paths.config_file, hint="Check the file with `hermes config check`.")
     check()
 
 

@@ -10,7 +10,8 @@ Model = Annotated[
     str, typer.Option("--model", "-m", help="Which model answers.", autocompletion=model_names)
 ]
 Env = Annotated[
-    str, typer.Option("--env", "-e", help="Where commands run.", autocompletion=environment_names)
+    str | None,
+    typer.Option("--env", "-e", help="Where commands run.", autocompletion=environment_names),
 ]
 Cwd = Annotated[str, typer.Option("--cwd", help="Start in this folder.")]
 Continue = Annotated[

@@ -11,6 +11,7 @@ from hermes_tui.cli import doctor_machine, doctor_model
 from hermes_tui.cli.config_commands import load_here
 from hermes_tui.cli.diagnostics import ExitCode, Ink
 from hermes_tui.cli.doctor_finding import Finding
+from hermes_tui.cli.doctor_skills import skills
 from hermes_tui.config.paths import Paths, find_paths, shown
 from hermes_tui.config.schema import Config
 from hermes_tui.config.secrets import Secrets, load_secrets
@@ -58,6 +59,7 @@ def _findings(*, offline: bool) -> Iterator[Finding]:
         yield Finding.of("configuration", error, hint="See `hermes config check`.")
     known = config or Config()
     yield from doctor_machine.environments(known)
+    yield skills(paths, known)
     try:
         secrets = load_secrets(paths, dict(os.environ), known)
     except HermesError as error:

@@ -56,11 +56,13 @@ def doctor(name: OptionalName = "") -> None:
 @app.command()
 def run(
     command: Annotated[list[str], typer.Argument(help="The command, quoted or not.")],
-    on: Annotated[str, typer.Option("--on", "-e", help="Where: one, or several with commas.")] = "",
+    on: Annotated[
+        str | None, typer.Option("--on", "-e", help="Where: one, or several with commas.")
+    ] = None,
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds at most.")] = 3600,
     as_json: JsonOption = False,
 ) -> None:
-    """Run a command in one environment or in several at once."""
+    """Run a command in one environment or in several at once; each gets what is piped in."""
     from hermes_tui.cli import env_commands
 
     env_commands.run(env_commands.run_command, " ".join(command), on, timeout, as_json)
@@ -68,7 +70,7 @@ def run(
 
 @app.command()
 def shell(name: OptionalName = "") -> None:
-    """Work in an environment line by line; `exit` or ctrl+d ends it."""
+    """Work in an environment line by line; `exit` or ctrl+d ends it, ctrl+c a command."""
     from hermes_tui.cli import env_commands, env_shell
 
     env_commands.run(env_shell.shell, name)

@@ -14,7 +14,9 @@ from msgspec import Struct
 
 from hermes_tui.agent.approvals import Nobody
 from hermes_tui.cli.asking import TerminalHuman
+from hermes_tui.cli.command_output import CommandOutput, TerminalText
 from hermes_tui.cli.diagnostics import Ink, say
+from hermes_tui.cli.stdin import read_piped
 from hermes_tui.config.edit import set_value
 from hermes_tui.config.hidden import masked
 from hermes_tui.config.load import load_config
@@ -30,6 +32,7 @@ from hermes_tui.runtime.environments import (
     environment_choices,
     is_known,
     kind_of,
+    left_behind,
 )
 from hermes_tui.runtime.places import Places
 from hermes_tui.safety.terminal_text import visible
@@ -37,6 +40,10 @@ from hermes_tui.tools.labelled import LabelledLines
 
 Rest = ParamSpec("Rest")
 PROBE_SECONDS = 60
+LOOK_SECONDS = 3.0
+"""For a place to say how it is."""
+LAST_LINE_SECONDS = 1.0
+"""For a slow reader to take what a command that was killed had printed last."""
 _AS_IT_IS = ("utf-8", "surrogateescape")
 """Bytes that are no text come out as they went in, also when a character is cut in two."""
 FOUND_KINDS = ("local", "ssh")
@@ -89,16 +96,25 @@ async def list_environments(desk: Desk, as_json: bool) -> None:
 
 
 def use(name: str) -> None:
-    """Make `name` the environment commands run in.
+    """Make `name` the environment commands run in, and say if it cannot serve now.
 
     Raises:
         ConfigError: there is none of that name, or its settings are wrong.
     """
     paths, config = _settings()
-    build_environment(name, config=config, paths=paths, cwd=_here())
+    environment = build_environment(name, config=config, paths=paths, cwd=_here())
     paths.create()
     set_value(paths, ("terminal", "backend"), name)
     say(f"Commands run in {name} from now on; {shown(paths.config_file)} says so.")
+
+    async def look() -> None:
+        with anyio.move_on_after(LOOK_SECONDS):
+            await environment.health()
+
+    try:
+        anyio.run(look)
+    except HermesError as error:
+        say(f"It cannot serve yet: {error}")
 
 
 def show(name: str, as_json: bool) -> None:
@@ -156,27 +172,35 @@ async def doctor(desk: Desk, name: str) -> None:
     await step("keeps files", file)
 
 
-async def run_command(desk: Desk, command: str, on: str, timeout: float, as_json: bool) -> None:
-    """Run `command` everywhere asked for; ends with 1 if it failed anywhere."""
-    names = [name for part in on.split(",") if (name := part.strip())] or [desk.named("")]
+async def run_command(
+    desk: Desk, command: str, on: str | None, timeout: float, as_json: bool
+) -> None:
+    """Run `command` everywhere asked for; ends with 1 if it failed anywhere.
+
+    Raises:
+        ConfigError: `on` names nothing.
+    """
+    names = [desk.named("")] if on is None else _named(on)
+    stdin = await read_piped()
     results: dict[str, CommandResult | HermesError] = {}
+    output = CommandOutput()
 
     async def one(name: str) -> None:
-        lines = LabelledLines(name)
+        text = _Shown(name if len(names) > 1 else "", is_terminal=output.is_terminal)
 
         async def show_output(data: bytes) -> None:
-            if as_json:
-                return
-            if len(names) > 1:
-                data = lines.take(data.decode(*_AS_IT_IS)).encode(*_AS_IT_IS)
-            _write(data)
+            if not as_json:
+                await output.write(text.take(data))
 
         try:
             environment = await desk.places.open(name)
-            results[name] = await environment.run(command, timeout=timeout, on_output=show_output)
+            results[name] = await environment.run(
+                command, timeout=timeout, stdin=stdin, on_output=show_output
+            )
         except HermesError as error:
             results[name] = error
-        _write(lines.end().encode(*_AS_IT_IS))
+        with anyio.move_on_after(LAST_LINE_SECONDS):
+            await output.write(text.end())
 
     async with task_group() as tasks:
         for name in names:
@@ -185,6 +209,43 @@ async def run_command(desk: Desk, command: str, on: str, timeout: float, as_json
         _json([_result(name, results[name]) for name in names])
     codes = [_told(name, results[name], is_alone=len(names) == 1) for name in names]
     raise SystemExit(codes[0] if len(codes) == 1 else int(any(codes)))
+
+
+def _named(on: str) -> list[str]:
+    """The names in `on`, each once.
+
+    Raises:
+        ConfigError: there are none.
+    """
+    names = list(dict.fromkeys(name for part in on.split(",") if (name := part.strip())))
+    if not names:
+        raise ConfigError(
+            "--on names no environment.", hint="Name one, or several with commas, or leave it out."
+        )
+    return names
+
+
+class _Shown:
+    """What a command in one place prints, as it goes to stdout."""
+
+    def __init__(self, label: str, *, is_terminal: bool) -> None:
+        """Lines begin with `label` if it is not empty."""
+        # Colours would run on into the lines of other places.
+        self._text = TerminalText(keeps_colours=not label) if is_terminal else None
+        self._lines = LabelledLines(label) if label else None
+
+    def take(self, data: bytes) -> bytes:
+        if self._text is None and self._lines is None:
+            return data
+        text = self._text.take(data) if self._text else data.decode(*_AS_IT_IS)
+        return self._labelled(text).encode(*_AS_IT_IS)
+
+    def end(self) -> bytes:
+        text = self._labelled(self._text.end() if self._text else "")
+        return (text + (self._lines.end() if self._lines else "")).encode(*_AS_IT_IS)
+
+    def _labelled(self, text: str) -> str:
+        return self._lines.take(text) if self._lines else text
 
 
 def _told(name: str, result: CommandResult | HermesError, *, is_alone: bool) -> int:
@@ -196,9 +257,9 @@ def _told(name: str, result: CommandResult | HermesError, *, is_alone: bool) -> 
         say(f"{name}: {result.notice}")
     if result.ended is Ended.TIMEOUT:
         say(f"{name}: killed when its time was up.")
-    elif result.ended is Ended.LOST:
+    elif result.ended is Ended.LOST and not result.notice:
         say(f"{name}: the connection was lost; nobody knows whether it finished.")
-    elif not is_alone:
+    elif result.exit_code is not None and not is_alone:
         say(f"{name}: exit code {result.exit_code}, {result.seconds:.1f} s")
     return 1 if result.exit_code is None else result.exit_code
 
@@ -272,33 +333,64 @@ def _check_known(name: str, config: Config) -> None:
 
 
 async def stop(desk: Desk, name: str) -> None:
-    await desk.places.unopened(name).stop()
-    say(f"Stopped {name}.")
+    if await desk.places.unopened(name).stop() is False:
+        say(f"Nothing of Hermes runs in {name}, so there was nothing to stop.")
+    else:
+        say(f"Stopped {name}.")
 
 
 async def clean(desk: Desk, name: str, yes: bool) -> None:
-    """Remove the place, after asking.
+    """Remove the place, after asking; also what a place left that is configured no more.
 
     Raises:
         ConfigError: Hermes did not make it, or there is none of that name.
         RefusedError: the person did not say yes.
     """
+    if not is_known(name, desk.config) and name.strip():
+        await _clean_left(desk, name, yes)
+        return
     environment = desk.places.unopened(name)
     if kind_of(name, desk.config) in FOUND_KINDS:
         raise ConfigError(
             f"{name!r} is not of Hermes's making, so there is nothing to remove.",
-            hint=f"End what runs there with `hermes env stop {name}`.",
+            hint=f"End background jobs there with `hermes env stop {name}`.",
         )
-    if not yes and isinstance(desk.human, Nobody):
+    await _agreed(desk, f"Remove {name} with all its files?", yes=yes)
+    if await environment.destroy() is False:
+        say(f"There is nothing of {name} to remove.")
+    else:
+        say(f"Removed {name}.")
+
+
+async def _clean_left(desk: Desk, name: str, yes: bool) -> None:
+    left = left_behind(name, config=desk.config, paths=desk.paths, cwd=desk.cwd)
+    try:
+        count = await left.count_all()
+    except HermesError:  # without a daemon there is nothing of that name
+        count = 0
+    if not count:
+        _check_known(name, desk.config)
+    containers = "the container" if count == 1 else f"{count} containers"
+    what = f"{containers} of {name}, which is configured no more,"
+    await _agreed(desk, f"Remove {what} with all files?", yes=yes)
+    await left.destroy_all()
+    say(f"Removed {containers} of {name}.")
+
+
+async def _agreed(desk: Desk, question: str, *, yes: bool) -> None:
+    """Go on if the person says yes to `question`, or said so beforehand.
+
+    Raises:
+        RefusedError: they do not.
+    """
+    if yes:
+        return
+    if isinstance(desk.human, Nobody):
         raise RefusedError(
             "Nobody is there to say yes, so nothing was removed.", hint="Pass --yes to go ahead."
         )
-    if not yes:
-        question = f"Remove {name} with all its files?"
-        if await desk.human.ask(question, ["no", "yes"]) != "yes":
-            raise RefusedError("Nothing was removed.")
-    await environment.destroy()
-    say(f"Removed {name}.")
+    if await desk.human.ask(question, ["no", "yes"]) != "yes":
+        raise RefusedError("Nothing was removed.")
 
 
 def _settings() -> tuple[Paths, Config]:
@@ -318,11 +410,6 @@ def _here() -> Path:
     if folder is None:
         raise ConfigError("The current folder is gone.", hint="Change to another one.")
     return folder
-
-
-def _write(data: bytes) -> None:
-    sys.stdout.buffer.write(data)
-    sys.stdout.buffer.flush()
 
 
 def _json(value: Any) -> None:

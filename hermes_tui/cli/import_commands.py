@@ -3,6 +3,8 @@
 import os
 import shutil
 from collections import Counter
+from collections.abc import Awaitable, Callable, Generator, Sequence
+from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any, cast
@@ -21,8 +23,8 @@ from hermes_tui.config.load import load_layers
 from hermes_tui.config.paths import Paths, absolute, find_paths, is_foreign, is_there, shown
 from hermes_tui.config.secrets import parse_env, read_env_file, write_secret
 from hermes_tui.core.errors import ConfigError, HermesError, NotFoundError
-from hermes_tui.core.memory import Source, Target
-from hermes_tui.memory.files import MemoryFiles
+from hermes_tui.core.memory import Source
+from hermes_tui.memory.files import NAMES, MemoryFiles
 from hermes_tui.memory.layout import parse
 from hermes_tui.memory.memory import Memory
 from hermes_tui.models.catalog import PROVIDERS
@@ -33,7 +35,6 @@ BATCH = 1000
 MAX_TEXT_BYTES = 1_000_000
 MAX_SKILL_BYTES = 5_000_000
 MAX_SKILL_FILES = 500
-MEMORY: dict[Target, str] = {"memory": "MEMORY.md", "user": "USER.md"}
 
 
 def import_hermes_agent(path: str, *, dry_run: bool, with_keys: bool) -> None:
@@ -59,7 +60,7 @@ def import_hermes_agent(path: str, *, dry_run: bool, with_keys: bool) -> None:
 
 
 class _Import:
-    """One import; every part goes on when another cannot."""
+    """One import, or a dry run of it; every part goes on when another cannot."""
 
     def __init__(self, paths: Paths, home: Path, *, is_dry: bool, with_keys: bool) -> None:
         self._paths = paths
@@ -70,9 +71,14 @@ class _Import:
 
     async def run(self) -> None:
         print_line(f"From {shown(self._home)} to {shown(self._paths.home)}:")
-        await anyio.to_thread.run_sync(self._soul)
-        await anyio.to_thread.run_sync(self._skills)
-        await anyio.to_thread.run_sync(self._settings)
+        for name, part in (
+            ("SOUL.md", self._soul),
+            ("its skills", self._skills),
+            ("config.yaml", self._settings),
+            (".env", self._keys),
+        ):
+            with self._going_on(name):
+                await anyio.to_thread.run_sync(part)
         if self._is_dry:
             await self._count_only()
         else:
@@ -84,6 +90,16 @@ class _Import:
         if self._is_dry:
             say("Nothing was changed; run it again without --dry-run.")
 
+    @contextmanager
+    def _going_on(self, name: str) -> Generator[None, None, None]:
+        """Name what fails in the block, and go on after it."""
+        try:
+            yield
+        except HermesError as error:
+            self._left.append(f"{name}: {error}")
+        except OSError as error:
+            self._left.append(f"{name}: {error.strerror or error}.")
+
     def _took(self, what: str) -> None:
         print_line(f"  {'would take' if self._is_dry else 'taken'}: {what}")
 
@@ -94,13 +110,10 @@ class _Import:
         if is_there(self._paths.soul):
             self._left.append("SOUL.md, because there is one already")
             return
-        try:
-            content = read_regular(source, max_bytes=MAX_TEXT_BYTES).content
-            if not self._is_dry:
-                self._paths.soul.write_bytes(content)
-            self._took("SOUL.md")
-        except (HermesError, OSError) as error:
-            self._left.append(f"SOUL.md: {error}")
+        content = read_regular(source, max_bytes=MAX_TEXT_BYTES).content
+        if not self._is_dry:
+            self._paths.soul.write_bytes(content)
+        self._took("SOUL.md")
 
     def _skills(self) -> None:
         folder = self._home / "skills"
@@ -110,24 +123,19 @@ class _Import:
             if reason := "there is one already" if is_there(target) else _unfit(skill):
                 self._left.append(f"the skill {skill.name}: {reason}")
                 continue
-            if not self._is_dry:
-                shutil.copytree(skill, target, symlinks=False)
-            taken += 1
+            with self._going_on(f"the skill {skill.name}"):
+                if not self._is_dry:
+                    shutil.copytree(skill, target, symlinks=False)
+                taken += 1
         if taken:
             self._took(count(taken, "skill"))
 
     def _settings(self) -> None:
-        import yaml  # only this command reads another program's file
-
         source = self._home / "config.yaml"
         if not is_there(source):
             return
-        try:
-            given: Any = yaml.safe_load(read_regular(source, max_bytes=MAX_TEXT_BYTES).content)
-        except (HermesError, yaml.YAMLError) as error:
-            self._left.append(f"config.yaml: {error}")
-            return
-        taken, left = settings_of(cast("dict[str, Any]", given) if isinstance(given, dict) else {})
+        given = _yaml(read_regular(source, max_bytes=MAX_TEXT_BYTES).content)
+        taken, left = settings_of(given)
         already = load_layers(self._paths, environ={}).origins
         for key, value in taken.items():
             if key in already:
@@ -143,7 +151,6 @@ class _Import:
         if left:
             shown_names = ", ".join(left[:8]) + (", …" if len(left) > 8 else "")
             self._left.append(f"{count(len(left), 'setting')} without a counterpart: {shown_names}")
-        self._keys()
 
     def _keys(self) -> None:
         source = self._home / ".env"
@@ -166,66 +173,92 @@ class _Import:
             self._took(name)
 
     def _entries(self, name: str) -> list[str]:
-        try:
+        with self._going_on(name), suppress(FileNotFoundError):
             raw = read_regular(self._home / "memories" / name, max_bytes=MAX_TEXT_BYTES).content
-        except FileNotFoundError:
-            return []
-        except HermesError as error:
-            self._left.append(f"{name}: {error}")
-            return []
-        return list(parse(raw).entries)
+            return list(parse(raw).entries)
+        return []
 
     async def _memory(self, memory: Memory) -> None:
-        for target, name in MEMORY.items():
+        for target, name in NAMES.items():
             taken = 0
             for entry in self._entries(name):
-                try:
+                with self._going_on(f"an entry of {name}, {entry[:40]!r}"):
                     change = await memory.add(target, entry, source=Source("import"))
                     taken += len(change.learnt)
-                except HermesError as error:
-                    self._left.append(f"an entry of {name}, {entry[:40]!r}: {error}")
             if taken:
-                self._took(f"{count(taken, 'entry')} of {name}".replace("entrys", "entries"))
+                self._took(_entries_of(taken, name))
 
     async def _sessions(self, store: Store) -> None:
         database = self._home / "state.db"
         if not is_there(database):
             return
-        importer, added, answered, orphans = store.importer(), 0, 0, 0
-        left, sessions, deleted = Counter[type](), set[str](), set[str]()
-        items = messages_of(database)
-        try:
-            while batch := await anyio.to_thread.run_sync(lambda: list(islice(items, BATCH))):
-                said = [one for one in batch if isinstance(one, Said)]
-                left.update(type(one) for one in batch)
-                taken = await importer.take(said)
-                added, answered = added + taken.added, answered + taken.answered
-                orphans += taken.orphans
-                deleted |= taken.deleted
-                sessions.update(taken.sessions)
-        except HermesError as error:
-            self._left.append(f"the rest of its sessions: {error}")
-        self._took(f"{count(added, 'new message')} of {count(len(sessions), 'session')}")
-        for line in mended(answered, orphans):
+        importer, totals = store.importer(), Counter[str]()
+        sessions, deleted = set[str](), set[str]()
+
+        async def take(said: Sequence[Said]) -> None:
+            taken = await importer.take(said)
+            totals.update(added=taken.added, answered=taken.answered, orphans=taken.orphans)
+            deleted.update(taken.deleted)
+            sessions.update(taken.sessions)
+
+        await self._read(database, take)
+        self._took(f"{count(totals['added'], 'new message')} of {count(len(sessions), 'session')}")
+        for line in mended(totals["answered"], totals["orphans"]):
             print_line(f"  {line}")
         if deleted:
             self._left.append(f"{count(len(deleted), 'session')} deleted here; see `restore`")
-        if left[NotKept]:
-            self._left.append(f"{count(left[NotKept], 'message')} that hold no text")
-        if left[FormError]:
-            self._left.append(f"{count(left[FormError], 'message')} that cannot be read")
 
     async def _count_only(self) -> None:
-        for name in MEMORY.values():
+        for name in NAMES.values():
             if entries := self._entries(name):
-                self._took(f"{len(entries)} of {name}")
+                self._took(_entries_of(len(entries), name))
         database = self._home / "state.db"
-        if is_there(database):
-            said = await anyio.to_thread.run_sync(
-                lambda: [one for one in messages_of(database) if isinstance(one, Said)]
-            )
-            sessions = len({one.session for one in said})
-            self._took(f"{count(len(said), 'message')} of {count(sessions, 'session')}")
+        if not is_there(database):
+            return
+        messages = Counter[str]()
+
+        async def take(said: Sequence[Said]) -> None:
+            messages.update(one.session for one in said)
+
+        await self._read(database, take)
+        self._took(f"{count(messages.total(), 'message')} of {count(len(messages), 'session')}")
+
+    async def _read(
+        self, database: Path, take: Callable[[Sequence[Said]], Awaitable[None]]
+    ) -> None:
+        """Hand over what was said there, and name what is not among it."""
+        items, left, damaged = messages_of(database), Counter[str](), 0
+        with self._going_on("the rest of its sessions"):
+            while batch := await anyio.to_thread.run_sync(lambda: list(islice(items, BATCH))):
+                await take([one for one in batch if isinstance(one, Said)])
+                left.update(one.reason for one in batch if isinstance(one, NotKept))
+                damaged += sum(isinstance(one, FormError) for one in batch)
+        if left:
+            told = ", ".join(f"{number:,} ({what})" for what, number in left.items())
+            self._left.append(f"what its messages hold besides text: {told}")
+        if damaged:
+            self._left.append(f"{count(damaged, 'message')} that cannot be read")
+
+
+def _yaml(content: bytes) -> dict[str, Any]:
+    """The settings in a file; none where it holds something else.
+
+    Raises:
+        ConfigError: it is no YAML.
+    """
+    import yaml  # only this command reads another program's file
+
+    try:
+        given: Any = yaml.safe_load(content)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        mark, why = getattr(error, "problem_mark", None), getattr(error, "problem", None)
+        where = f"line {mark.line + 1}" if mark else "as a whole"
+        raise ConfigError(f"It is no YAML, {where}: {why or 'it cannot be read'}.") from None
+    return cast("dict[str, Any]", given) if isinstance(given, dict) else {}
+
+
+def _entries_of(number: int, name: str) -> str:
+    return f"{number:,} {'entry' if number == 1 else 'entries'} of {name}"
 
 
 def _unfit(skill: Path) -> str:

@@ -23,6 +23,7 @@ COMMANDS: dict[str, Entry] = {
     "run": Entry("hermes_tui.cli.run", "Answer one prompt and exit."),
     "sessions": Entry("hermes_tui.cli.sessions", "List, show, search and export conversations."),
     "memory": Entry("hermes_tui.cli.memory", "Show, mend and take back what is remembered."),
+    "skills": Entry("hermes_tui.cli.skills", "Find, write, take back and judge skills."),
     "import": Entry("hermes_tui.cli.import_", "Take over what another program keeps."),
     "model": Entry("hermes_tui.cli.model", "List models, or choose the one to use."),
     "env": Entry("hermes_tui.cli.env", "List, test, use and clean up execution environments."),

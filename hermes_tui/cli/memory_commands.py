@@ -1,33 +1,33 @@
 """What the subcommands of `hermes memory` do."""
 
 import os
-import shlex
-import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
-from pathlib import Path
+from functools import partial
 from typing import Any, Concatenate, ParamSpec
 
 import anyio
 import msgspec
 
 from hermes_tui.cli.diagnostics import Ink
-from hermes_tui.cli.printing import print_json, print_line, say, write_file
+from hermes_tui.cli.editor import open_editor
+from hermes_tui.cli.printing import count, print_json, print_line, say, write_file
 from hermes_tui.config.paths import find_paths
 from hermes_tui.core.errors import ConfigError, StoreError
-from hermes_tui.core.memory import MemoryItem, Target
+from hermes_tui.core.memory import MemoryItem
 from hermes_tui.memory.doubts import conflicts, doubts
 from hermes_tui.memory.files import NAMES, MemoryFile, MemoryFiles
 from hermes_tui.memory.memory import Change, Memory
-from hermes_tui.memory.report import told
+from hermes_tui.memory.report import size, told
 from hermes_tui.safety.scanner import scan
 from hermes_tui.safety.terminal_text import visible
 from hermes_tui.store.store import Store
+from hermes_tui.store.words import one_line
 
 Rest = ParamSpec("Rest")
-TARGETS: tuple[Target, ...] = ("memory", "user")
+LINE_CHARS = 80
 
 
 def run(
@@ -53,7 +53,7 @@ def run(
 
 
 async def show(memory: Memory, as_json: bool) -> None:
-    files = [memory.files.read(target) for target in TARGETS]
+    files = [memory.files.read(target) for target in NAMES]
     items = await _items_if_kept(memory)
     found = {doubt.item.id: doubt.reason for doubt in doubts(items, datetime.now(UTC))}
     if as_json:
@@ -73,7 +73,7 @@ async def show(memory: Memory, as_json: bool) -> None:
 
 
 async def edit(memory: Memory, target: str) -> None:
-    if target not in TARGETS:
+    if target not in NAMES:
         raise ConfigError(f"There is no memory file {target!r}.", hint="Name memory or user.")
     file = memory.files.read(target)
     if not file.is_usable:
@@ -81,7 +81,8 @@ async def edit(memory: Memory, target: str) -> None:
     if not file.path.exists():
         async with memory.files.locked():
             await memory.files.write(file, file.entries)
-    await anyio.to_thread.run_sync(_open_editor, file.path)
+    hint = "See `hermes memory show` for what the file holds now."
+    await anyio.to_thread.run_sync(partial(open_editor, file.path, hint=hint))
     after = memory.files.read(target)
     for problem in after.problems:
         say(f"! {problem}")
@@ -105,7 +106,7 @@ async def history(memory: Memory, text: str, limit: int, as_json: bool) -> None:
         state = f"{item.ending} {_day(item.ended_at)}" if item.ended_at else "kept"
         print_line(f"{item.id:>5}  {when}  {item.target:<6}  {state:<21}  {_line(item.text)}")
     if len(wanted) > limit:
-        say(f"{len(wanted) - limit} older ones are not shown; pass --limit.")
+        say(f"Not shown: {count(len(wanted) - limit, 'older item')}; pass --limit.")
 
 
 async def why(memory: Memory, item_id: int, as_json: bool) -> None:
@@ -140,9 +141,11 @@ async def why(memory: Memory, item_id: int, as_json: bool) -> None:
 
 async def forget(memory: Memory, item_id: int, hard: bool) -> None:
     change = await memory.forget(item_id, hard=hard)
-    _done(change)
-    if hard:
-        say(f"Item {item_id} is gone from the history as well.")
+    if not hard:
+        _done(change)
+        return
+    say(size(change))
+    say(f"Item {item_id} is gone for good, from the history as well.")
 
 
 async def restore(memory: Memory, item_id: int) -> None:
@@ -174,7 +177,8 @@ async def verify(memory: Memory, confirmed: Sequence[int], as_json: bool) -> Non
             flagged += 1
             print_line(f"{item.id:>5}  {finding.severity}!  {_line(item.text)}")
             print_line(f"{'':>5}          {finding.reason}")
-    say(f"{len(items)} items checked: {len(found)} may be out of date, {flagged} are suspicious.")
+    checked = f"{count(len(items), 'item')} checked"
+    say(f"{checked}: {len(found):,} may be out of date, suspicious: {flagged:,}.")
 
 
 async def list_conflicts(memory: Memory, as_json: bool) -> None:
@@ -200,7 +204,7 @@ async def export(memory: Memory, to: str) -> None:
         return
     content = text.encode("utf-8", "replace")
     await anyio.to_thread.run_sync(write_file, to, content)
-    say(f"Wrote {len(items)} items to {to}.")
+    say(f"Wrote {count(len(items), 'item')} to {to}.")
 
 
 _ORIGINS = {
@@ -262,28 +266,13 @@ def _file_as_json(
     }
 
 
-def _open_editor(path: Path) -> None:
-    editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
-    try:
-        done = subprocess.run([*shlex.split(editor), str(path)], check=False)
-    except (OSError, ValueError):
-        raise ConfigError(
-            f"The editor {editor!r} cannot be started.", hint="Set EDITOR to one that is installed."
-        ) from None
-    if done.returncode != 0:
-        raise ConfigError(
-            f"The editor {editor!r} ended with {done.returncode}.",
-            hint="See `hermes memory show` for what the file holds now.",
-        )
-
-
 def _done(change: Change) -> None:
     for line in told(change).splitlines():
         say(line)
 
 
 def _confirmed(item: MemoryItem) -> str:
-    times = f", {item.strength} times" if item.strength else ""
+    times = f", {count(item.strength, 'time')}" if item.strength else ""
     return f"{_moment(item.confirmed_at)}{times}"
 
 
@@ -296,5 +285,4 @@ def _moment(at: datetime) -> str:
 
 
 def _line(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= 80 else f"{line[:79]}…"
+    return one_line(text, LINE_CHARS)

@@ -51,7 +51,7 @@ async def answer(request: OneShot) -> int:
         for notice in runtime.notices:
             printer.show(notice)
         code = await _turn(session, request.prompt, printer)
-        if request.learn and (learnt := await runtime.look_back(session)) and learnt.text:
+        if request.learn and (learnt := await runtime.look_back(session)).text:
             printer.show(Notice(learnt.text))
         if request.usage_file:
             _write_usage(session, request.usage_file)

@@ -13,7 +13,7 @@ from hermes_tui.safety.modes import MODES
 def overrides(
     *,
     model: str,
-    environment: str,
+    environment: str | None,
     cwd: str,
     mode: str,
     yes: bool,
@@ -22,6 +22,8 @@ def overrides(
     record: str = "",
 ) -> Overrides:
     """The options both the screen and `hermes run` take; empty ones were not given.
+
+    An empty `environment` is one that does not exist: nothing runs anywhere else instead.
 
     Raises:
         ConfigError: there is no such folder or mode.
@@ -34,7 +36,7 @@ def overrides(
     return Overrides(
         mode=_mode("full-auto" if yes else mode),
         model=model or None,
-        environment=environment or None,
+        environment=environment,
         cwd=_folder(cwd),
         max_steps=max_steps,
         reasoning=_reasoning(reasoning),

@@ -35,7 +35,8 @@ def write_file(name: str, content: bytes) -> None:
     """Write a file the person named.
 
     Raises:
-        ConfigError: it is a folder, or cannot be written.
+        ConfigError: it is a folder.
+        HermesError: it cannot be written.
     """
     path = Path(name).expanduser()
     if path.is_dir():

@@ -14,7 +14,7 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False)
 def run(
     prompt: Annotated[list[str] | None, typer.Argument(help="What to do; stdin is added.")] = None,
     model: declared.Model = "",
-    env: declared.Env = "",
+    env: declared.Env = None,
     cwd: declared.Cwd = "",
     continue_: declared.Continue = False,
     resume: declared.Resume = "",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def open_screen(
     *,
     model: str = "",
-    environment: str = "",
+    environment: str | None = None,
     cwd: str = "",
     mode: str = "",
     yes: bool = False,

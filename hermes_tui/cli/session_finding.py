@@ -92,22 +92,14 @@ def _show(found: SearchResults) -> None:
             f"{session.id}  {_when(session.updated_at)}  {session.title or '(untitled)'}"
             f"  ({count(session.message_count, 'message')})"
         )
-        if session.about and not session.hits:
-            print_line(f"    {'by meaning: ' if session.by_meaning else ''}{session.about}")
+        if session.gist:
+            print_line(f"    {session.gist}")
         shown = {hit.message_id for hit in session.hits}
         for hit in session.hits:
-            _show_hit(hit, shown)
+            for one in hit.in_context(shown):
+                mark = f"  ▸ {_when(one.at)}  " if isinstance(one, Hit) else "      "
+                print_line(f"{mark}{one.role}: {one.excerpt}")
     sys.stdout.flush()
-
-
-def _show_hit(hit: Hit, shown: set[int]) -> None:
-    """A hit between its neighbours, none of them twice."""
-    for one in (hit.before, hit, hit.after):
-        if isinstance(one, Hit):
-            print_line(f"  ▸ {_when(one.at)}  {one.role}: {one.excerpt}")
-        elif one is not None and one.message_id not in shown:
-            shown.add(one.message_id)
-            print_line(f"      {one.role}: {one.excerpt}")
 
 
 def _when(at: datetime) -> str:

@@ -2,15 +2,15 @@
 
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from itertools import islice
-from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any
 
 import anyio.to_thread
 import msgspec
 from msgspec import Struct
 
+from hermes_tui.cli.json_entries import entries_of
 from hermes_tui.cli.printing import count, print_json, say, write_file
 from hermes_tui.core.errors import HermesError
 from hermes_tui.core.messages import Message, Part, Role, Text
@@ -24,8 +24,6 @@ from hermes_tui.store.store import Store
 
 BATCH_LINES = 1000
 SHOWN_PROBLEMS = 20
-MAX_WHOLE_BYTES = 512 * 1024 * 1024
-"""A file that is one JSON value is read at once."""
 
 
 class ExportedMessage(Struct, frozen=True, omit_defaults=True):
@@ -49,28 +47,35 @@ async def export(store: Store, session: str, to: str, markdown: bool) -> None:
         else list(reversed(await store.sessions.newest(limit=-1, which="all")))
     )
     texts: list[str] = []
-    written = 0
+    written = lost = 0
     for record in records:
-        stored = await store.messages.of_session(record.id)
-        written += len(stored)
+        stored, damaged = await store.messages.readable(record.id)
+        for problem in damaged:
+            say(f"Left out of session {record.id}: {problem}")
+        written, lost = written + len(stored), lost + len(damaged)
         texts.append(
             _markdown(record, [one.message for one in stored])
             if markdown
             else _lines(record, stored)
         )
-    if not to:
-        text = "".join(texts)
+    text = "".join(texts)
+    if to:
+        write_file(to, text.encode("utf-8", "replace"))
+        say(f"Wrote {count(written, 'message')} to {to}.")
+    else:
         sys.stdout.write(visible(text) if sys.stdout.isatty() else text)
-        return
-    write_file(to, "".join(texts).encode("utf-8", "replace"))
-    say(f"Wrote {count(written, 'message')} to {to}.")
+    if lost:
+        raise HermesError(
+            f"{count(lost, 'damaged message')} could not be exported; all others were.",
+            hint="See “When something is wrong” in docs/store.md.",
+        )
 
 
 async def import_(store: Store, file: str, as_json: bool) -> None:
     """Take in what can be taken, and tell what was not, by line."""
     importer = store.importer()
-    report = _Report(file)
-    entries = _entries(file)
+    report = _Report("standard input" if file == "-" else file)
+    entries = entries_of(file)
     try:
         while batch := await anyio.to_thread.run_sync(lambda: list(islice(entries, BATCH_LINES))):
             await _take(importer, batch, report)
@@ -160,56 +165,6 @@ async def _take(importer: Importer, batch: list[tuple[int, Any]], report: _Repor
     if said:
         taken = await importer.take(said)
         report.taken(taken)
-
-
-def _entries(name: str) -> Iterator[tuple[int, Any]]:
-    """(line, JSON value); a `FormError` in place of what is no JSON."""
-    with Path(name).expanduser().open("rb") as file:
-        first = file.read(3)
-        file.seek(3 if first == b"\xef\xbb\xbf" else 0)
-        if _is_one_value(file):
-            yield from _whole(file)
-            return
-        for number, line in enumerate(file, start=1):
-            if line.strip():
-                yield number, _decoded(line)
-
-
-def _is_one_value(file: IO[bytes]) -> bool:
-    """Whether a file is a JSON list, or an object over several lines, rather than JSON lines."""
-    start = file.tell()
-    head = b""
-    while not head and (line := file.readline()):
-        head = line.strip()
-    file.seek(start)
-    if head.startswith(b"["):
-        return True
-    return head.startswith(b"{") and isinstance(_decoded(head), FormError) and _is_small(file)
-
-
-def _is_small(file: IO[bytes]) -> bool:
-    """Whether a file parses as one value; one that is too large for that does not count."""
-    start = file.tell()
-    try:
-        return not isinstance(_decoded(file.read(MAX_WHOLE_BYTES)), FormError)
-    finally:
-        file.seek(start)
-
-
-def _whole(file: IO[bytes]) -> Iterator[tuple[int, Any]]:
-    value = _decoded(file.read(MAX_WHOLE_BYTES))
-    if isinstance(value, list):
-        # A list has no lines; its elements are counted.
-        yield from enumerate(cast("list[Any]", value), start=1)
-    else:
-        yield 1, value
-
-
-def _decoded(line: bytes) -> Any:
-    try:
-        return msgspec.json.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        return FormError(f"is no JSON: {error}")
 
 
 def _lines(record: SessionRecord, stored: Iterable[StoredMessage]) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from hermes_tui.config.paths import shown
-from hermes_tui.core.errors import ConfigError
+from hermes_tui.core.errors import ConfigError, HermesError
 
 
 class SmallFile(Struct, frozen=True):
@@ -58,7 +58,7 @@ def replace_file(path: Path, content: bytes, *, mode: int) -> None:
     A symbolic link stays one; what it points to is replaced. The folder must be there.
 
     Raises:
-        ConfigError: the folder is read-only or gone, or the disk is full.
+        HermesError: the folder is read-only or gone, or the disk is full.
     """
     target = path.resolve()
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
@@ -76,7 +76,7 @@ def replace_file(path: Path, content: bytes, *, mode: int) -> None:
             raise
         _sync(target.parent)
     except OSError as error:
-        raise ConfigError(
+        raise HermesError(
             f"{shown(path)} cannot be written: {error.strerror}.",
             hint="Check who may write there and how much space is left; nothing was changed.",
         ) from None

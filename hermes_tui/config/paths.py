@@ -41,6 +41,16 @@ class Paths(Struct, frozen=True):
         return self.home / "skills"
 
     @property
+    def proposals_dir(self) -> Path:
+        """Changes to skills that wait for the person's word."""
+        return self.home / "proposals"
+
+    @property
+    def audits_dir(self) -> Path:
+        """Reports on how the skills do."""
+        return self.home / "audits"
+
+    @property
     def logs_dir(self) -> Path:
         return self.home / "logs"
 

@@ -6,7 +6,7 @@ the completion of `hermes config set` show those same words.
 
 from typing import Annotated, Any, Literal, get_args
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
 Mode = Literal["read-only", "ask", "auto-edit", "full-auto"]
 """Approval modes, strictest first; `hermes_tui.safety.modes` says what each allows."""
@@ -118,6 +118,24 @@ class MemoryConfig(Section, frozen=True):
     """Whose preferences count: the name of a file under `preferences/`."""
 
 
+class SkillsConfig(Section, frozen=True):
+    """Skills: procedures the agent reads when it needs them."""
+
+    learn: bool = True
+    """Whether Hermes writes and improves skills from what worked, and says so."""
+    hints: bool = True
+    """Whether skills that fit a prompt are pointed out to the model."""
+    folders: list[Name] = field(default_factory=lambda: ["~/.agents/skills", "~/.claude/skills"])
+    """Skills of other tools, read where they are and never changed."""
+    keep_versions: Annotated[int, Meta(ge=1, le=1_000)] = 5
+    """Versions offered by number for a roll-back, besides the first; older ones stay in the
+    history."""
+    audit_every: Annotated[int, Meta(ge=0)] = 15
+    """After how many tasks the skills are audited in idle time; 0 for never."""
+    prune_old_skills: bool = False
+    """Whether idle time archives what Hermes wrote, nobody used for 90 days and seldom helped."""
+
+
 class ToolsConfig(Section, frozen=True):
     """The tools the model is offered."""
 
@@ -168,6 +186,7 @@ class Config(Section, frozen=True):
     agent: AgentConfig = AgentConfig()
     compression: CompressionConfig = CompressionConfig()
     memory: MemoryConfig = MemoryConfig()
+    skills: SkillsConfig = SkillsConfig()
     tools: ToolsConfig = ToolsConfig()
     tui: TuiConfig = TuiConfig()
     secrets: SecretsConfig = SecretsConfig()

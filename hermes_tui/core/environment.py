@@ -190,12 +190,15 @@ class Environment(Protocol):
         """
         ...
 
-    async def stop(self) -> None:
-        """End all that runs in the place, and what it costs, but keep its files where it can."""
+    async def stop(self) -> bool | None:
+        """End all that runs in the place, and what it costs, but keep its files where it can.
+
+        False when there was nothing to end.
+        """
         ...
 
-    async def destroy(self) -> None:
-        """Remove the place with all its files, if Hermes made it."""
+    async def destroy(self) -> bool | None:
+        """Remove the place with all its files, if Hermes made it; False when there is none."""
         ...
 
     async def run(

@@ -99,7 +99,7 @@ def message_tokens(message: Message) -> int:
     """About how many tokens a message takes in a request."""
     calls = sum(len(call.name) + len(call.arguments) for call in message.tool_calls)
     results = sum(len(result.content) for result in message.tool_results)
-    return estimated_tokens(message.text) + (calls + results) // 4 + 4
+    return estimated_tokens(message.sent_text) + (calls + results) // 4 + 4
 
 
 def _is_kept(call: ToolCall) -> bool:

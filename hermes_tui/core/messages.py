@@ -28,6 +28,12 @@ class Reasoning(Struct, frozen=True, tag="reasoning"):
     """Proof of origin some providers demand back with the text."""
 
 
+class Hint(Struct, frozen=True, tag="hint"):
+    """What Hermes tells the model beside a prompt; nothing the person said, shown or searched."""
+
+    text: str
+
+
 class ToolCall(Struct, frozen=True, tag="tool_call"):
     """The model's request to run one tool."""
 
@@ -66,7 +72,7 @@ class ToolResult(Struct, frozen=True, tag="tool_result"):
     """What a person sees instead of `content`, where that is more telling; never sent."""
 
 
-Part = Text | Reasoning | ToolCall | ToolResult
+Part = Text | Reasoning | Hint | ToolCall | ToolResult
 
 
 class Message(Struct, frozen=True):
@@ -81,6 +87,12 @@ class Message(Struct, frozen=True):
         return "".join(part.text for part in self.parts if isinstance(part, Text))
 
     @property
+    def sent_text(self) -> str:
+        """What the model reads of its prose: the text, then the hints."""
+        hints = [part.text for part in self.parts if isinstance(part, Hint)]
+        return "\n\n".join(one for one in (self.text, *hints) if one) if hints else self.text
+
+    @property
     def reasoning(self) -> str:
         return "".join(part.text for part in self.parts if isinstance(part, Reasoning))
 
@@ -93,8 +105,8 @@ class Message(Struct, frozen=True):
         return tuple(part for part in self.parts if isinstance(part, ToolResult))
 
 
-def user(text: str) -> Message:
-    return Message("user", (Text(text),))
+def user(text: str, hint: str = "") -> Message:
+    return Message("user", (Text(text), Hint(hint)) if hint else (Text(text),))
 
 
 def assistant(text: str) -> Message:

@@ -18,7 +18,7 @@ from msgspec import Struct
 from hermes_tui.core.messages import Message, Role, ToolCall
 from hermes_tui.store.summaries import Note
 from hermes_tui.store.terms import STOP_WORDS
-from hermes_tui.store.words import find_words, folded, stem
+from hermes_tui.store.words import find_words, folded, one_line, stem
 
 METHOD = "extractive"
 """What `Summaries.put` notes as the method."""
@@ -71,7 +71,7 @@ def _sentences(messages: Sequence[Message]) -> list[_Sentence]:
             continue
         for line in _prose_lines(message.text):
             for text in _cues().sentence_end.split(line):
-                shown = _cut(" ".join(text.split()))
+                shown = one_line(text, SENTENCE_CHARS)
                 if shown:
                     found.append(_Sentence(message.role, shown, _stems(shown)))
     if len(found) <= MAX_SENTENCES:
@@ -87,10 +87,6 @@ def _prose_lines(text: str) -> Iterable[str]:
             in_code = not in_code
         elif not in_code and not line.lstrip().startswith(("|", ">")):
             yield _cues().list_mark.sub("", line)
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= SENTENCE_CHARS else f"{text[: SENTENCE_CHARS - 1]}…"
 
 
 def _stems(text: str) -> tuple[str, ...]:

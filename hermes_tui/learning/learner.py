@@ -9,17 +9,18 @@ from datetime import UTC, datetime, timedelta
 
 import anyio
 import anyio.to_thread
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from hermes_tui.core.errors import (
     ConfigError,
     ContentRefusedError,
     ContextOverflowError,
+    HermesError,
     ModelError,
     RefusedError,
     ToolError,
 )
-from hermes_tui.core.memory import Source
+from hermes_tui.core.memory import Source, Target
 from hermes_tui.core.messages import Message
 from hermes_tui.core.ports import Model
 from hermes_tui.core.usage import Usage
@@ -33,9 +34,13 @@ from hermes_tui.learning.reflection import (
     noticed,
     reflected,
 )
+from hermes_tui.learning.skill_learner import Reviewed, SkillLearner
+from hermes_tui.memory.files import NAMES
 from hermes_tui.memory.memory import Change, Memory
 from hermes_tui.memory.preferences import Counted, Preferences
+from hermes_tui.memory.subjects import plain
 from hermes_tui.store.importing import SOURCE as IMPORTED
+from hermes_tui.store.messages import StoredMessage
 from hermes_tui.store.reviews import Span
 from hermes_tui.store.store import Store
 from hermes_tui.store.summaries import Note
@@ -61,19 +66,31 @@ class Learnt(Struct, frozen=True):
     counted: tuple[Counted, ...] = ()
     """All that was counted, in that order."""
     usage: Usage = Usage()
+    skills: Reviewed = Reviewed()
 
     @property
     def text(self) -> str:
-        """What was remembered, in a line for people; empty when nothing was."""
-        told = [text for change in self.changes for text in _told(change)]
-        told += [f"a preference ({one})" for one in self.preferences]
+        """What was remembered and written, in a line for people; empty when nothing was."""
+        return " ".join(filter(None, (self._remembered(), self.skills.text)))
+
+    @property
+    def undone_text(self) -> str:
+        """The same once it was taken back."""
+        return f"Taken back: {'; '.join([*self._told(), *self.skills.told])}."
+
+    def _remembered(self) -> str:
+        told = self._told()
         if not told:
             return ""
         gone = [one for change in self.changes for one in change.gone]
-        told += [f"archived “{one.text}”" for one in gone if one.ending == "archived"]
+        told += [f"archived {_quoted(one.text)}" for one in gone if one.ending == "archived"]
         spent = self.usage.input_tokens + self.usage.output_tokens
         cost = f" ({spent:,} tokens)" if spent else ""
         return f"Remembered: {'; '.join(told)}{cost}."
+
+    def _told(self) -> list[str]:
+        told = [text for change in self.changes for text in _told(change)]
+        return told + [f"a preference ({one})" for one in self.preferences]
 
 
 class Learner:
@@ -82,6 +99,8 @@ class Learner:
     Args:
         model: Who to ask; None where there is no model, which leaves rules.
         writes_notes: Whether the model writes the notes too.
+        remembers: Whether memory and preferences are learnt.
+        skills: Learns from tasks; None to leave skills alone.
     """
 
     def __init__(
@@ -92,6 +111,8 @@ class Learner:
         preferences: Preferences,
         model: Callable[[], Model | None],
         writes_notes: bool = True,
+        remembers: bool = True,
+        skills: SkillLearner | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._store = store
@@ -99,6 +120,8 @@ class Learner:
         self._preferences = preferences
         self._model = model
         self._writes_notes = writes_notes
+        self._remembers = remembers
+        self._skills = skills
         self._now = now
         self._refused: set[str] = set()
         """Ids of sessions the model will not look at, however often it is asked."""
@@ -106,12 +129,37 @@ class Learner:
     async def review(self, session_id: str) -> Learnt:
         """Keep what the messages since the last review teach. Each message is reviewed once.
 
-        A review that does not come to its end leaves its messages to the next one.
+        A review that does not come to its end leaves its messages to the next one. None is begun
+        while the preferences are damaged, which a person is told of when Hermes starts.
+        What goes wrong with skills is logged, and their tasks wait for the next review.
 
         Raises:
             ModelError: the model failed.
             HermesError: memory or the store cannot be read or written.
         """
+        skills = await self._review_tasks(session_id)
+        try:
+            learnt = await self._review_talk(session_id) if self._remembers else Learnt(session_id)
+        except ModelError as error:
+            if not skills.text:
+                raise
+            LOG.warning("Session %s was not reviewed: %s", session_id, error)
+            learnt = Learnt(session_id)
+        return structs.replace(learnt, skills=skills)
+
+    async def _review_tasks(self, session_id: str) -> Reviewed:
+        try:
+            return await self._skills.review(session_id) if self._skills else Reviewed()
+        except HermesError as error:
+            LOG.warning("The tasks of %s were not looked at: %s", session_id, error)
+            return Reviewed()
+
+    async def _review_talk(self, session_id: str) -> Learnt:
+        try:
+            await anyio.to_thread.run_sync(self._preferences.all)
+        except ConfigError as error:
+            LOG.warning("Session %s was not reviewed: %s", session_id, error)
+            return Learnt(session_id)
         span = await self._store.reviews.claim(session_id)
         if span is None:
             return Learnt(session_id)
@@ -123,8 +171,8 @@ class Learner:
             raise
 
     async def _reviewed(self, session_id: str, span: Span) -> Learnt:
-        stored = await self._store.messages.of_session(session_id, before=span.upto + 1)
-        messages = [one.message for one in stored if one.id > span.after]
+        stored = await self._stored(session_id)
+        messages = [one.message for one in stored if span.after < one.id <= span.upto]
         lessons, usage = await self._lessons(session_id, messages)
         changes = [
             change for fact in lessons.facts if (change := await self._keep(session_id, fact))
@@ -142,9 +190,11 @@ class Learner:
             HermesError: memory or the store cannot be read or written.
         """
         now, skipped = self._now(), len(self._refused)
-        ids = await self._store.reviews.pending(
-            since=now - LOOK_BACK, before=now - PAUSE, but=but, limit=AT_ONCE + skipped
-        )
+        ids: list[str] = []
+        if self._remembers:
+            ids = await self._store.reviews.pending(
+                since=now - LOOK_BACK, before=now - PAUSE, but=but, limit=AT_ONCE + skipped
+            )
         found: list[Learnt] = []
         for session_id in [one for one in ids if one not in self._refused]:
             try:
@@ -155,6 +205,9 @@ class Learner:
             except ModelError as error:
                 LOG.warning("Session %s was not reviewed: %s", session_id, error)
                 break
+        if self._skills is not None:
+            caught_up = await self._skills.catch_up(but=but)
+            found += [Learnt(session_id, skills=skills) for session_id, skills in caught_up]
         return [learnt for learnt in found if learnt.text]
 
     async def note(self, session_id: str) -> None:
@@ -167,7 +220,7 @@ class Learner:
             StoreError: the store cannot be read or written.
         """
         record = await self._store.sessions.get(session_id)
-        stored = await self._store.messages.of_session(session_id)
+        stored = await self._stored(session_id)
         if not stored:
             return
         messages = [one.message for one in stored]
@@ -225,22 +278,27 @@ class Learner:
         return await self._store.reviews.archive(self._now() - timedelta(days=retention_days))
 
     async def undo(self, learnt: Learnt) -> None:
-        """Take back what a review remembered and counted.
+        """Take back what a review remembered, counted and wrote.
 
         Raises:
-            HermesError: memory cannot be written.
+            HermesError: memory cannot be written, or a skill has changed since.
         """
         for change in reversed(learnt.changes):
             await self._memory.undo(change)
         for counted in reversed(learnt.counted):
             await self._preferences.put_back(counted)
+        if self._skills is not None:
+            await self._skills.undo(learnt.skills)
+
+    async def _stored(self, session_id: str) -> list[StoredMessage]:
+        """Its messages; one that is damaged must not keep the others from being learnt from."""
+        stored, damaged = await self._store.messages.readable(session_id)
+        for problem in damaged:
+            LOG.warning("Left out of session %s: %s", session_id, problem)
+        return stored
 
     async def _lessons(self, session_id: str, messages: Sequence[Message]) -> tuple[Lessons, Usage]:
-        known = [
-            entry
-            for target in ("memory", "user")
-            for entry in self._memory.files.read(target).entries
-        ]
+        known = [entry for target in NAMES for entry in self._memory.files.read(target).entries]
         model = self._model()
         if model is None:
             return noticed(messages, known), Usage()
@@ -251,13 +309,22 @@ class Learner:
         return lessons, usage
 
     async def _keep(self, session_id: str, fact: Fact) -> Change | None:
-        source = Source("agent", session_id, fact.evidence)
+        """What keeping `fact` changed; None when that was nothing, or only confirmed it."""
+        source, target = Source("agent", session_id, fact.evidence), self._target(fact)
         try:
-            change = await self._memory.add(fact.target, fact.text, source=source, kind=fact.kind)
+            change = await self._memory.add(target, fact.text, source=source, kind=fact.kind)
         except (RefusedError, ToolError) as error:
             LOG.info("Not remembered: %s", error)
             return None
         return change if change.learnt else None
+
+    def _target(self, fact: Fact) -> Target:
+        """The file that has it already, else the one it was meant for."""
+        for target in NAMES:
+            entries = self._memory.files.read(target).entries
+            if plain(fact.text) in map(plain, entries):
+                return target
+        return fact.target
 
     async def _count(self, session_id: str, taste: Taste) -> Counted | None:
         preferences, at = self._preferences, self._now()
@@ -277,6 +344,11 @@ def _news(counted: Counted) -> str:
 def _told(change: Change) -> Iterator[str]:
     """What a change learnt, each with what it takes the place of."""
     for item in change.learnt:
-        old = [one.text for one in change.gone if one.by == item.text]
-        instead = " and ".join(f"“{text}”" for text in old)
-        yield f"“{item.text}” in place of {instead}" if old else f"“{item.text}”"
+        old = [_quoted(one.text) for one in change.gone if one.by == item.text]
+        instead = f" in place of {' and '.join(old)}" if old else ""
+        yield f"{_quoted(item.text)}{instead}"
+
+
+def _quoted(text: str) -> str:
+    """An entry within a sentence, which has a full stop of its own."""
+    return f"“{text.removesuffix('.')}”"

@@ -66,7 +66,8 @@ def doubts(items: Sequence[MemoryItem], at: datetime) -> list[Doubt]:
             about.setdefault(one.subject, []).append(item)
     for one, item in claims:
         if one and (newer := _newer(item, about[one.subject][:COMPARED])):
-            found.append(Doubt(item, f"A newer item says otherwise: {newer.text!r}.", True))
+            said = newer.text.removesuffix(".")
+            found.append(Doubt(item, f"A newer item says otherwise: {said!r}.", True))
         elif reason := _outdated(item, at):
             found.append(Doubt(item, reason))
     return found

@@ -132,7 +132,7 @@ class Draft:
 
     def _named(self, old: str) -> str:
         wanted = _filled(old, "old")
-        found = [entry for entry in self.entries if wanted in entry]
+        found = [entry for entry in self.entries if wanted in entry or old.strip() in entry]
         exact = [entry for entry in found if entry == wanted]
         if len(exact or found) != 1:
             count = f"{len(found)} entries contain" if found else "No entry contains"

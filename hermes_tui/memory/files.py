@@ -113,7 +113,7 @@ class MemoryFiles:
 
         Raises:
             ToolError: the file is one that cannot be read.
-            ConfigError: the disk is full or read-only; nothing has changed.
+            HermesError: the disk is full or read-only; nothing has changed.
         """
         if not before.is_usable:
             raise ToolError(

@@ -39,9 +39,13 @@ def joined(entries: Iterable[str]) -> str:
 
 
 def one_entry(text: str) -> str:
-    """`text` as one entry: no line in it separates, and half surrogate pairs are replaced."""
+    """`text` as one entry: no line in it separates, and half surrogate pairs are replaced.
+
+    A line that would be read as the mark of a merge conflict gets backticks around it.
+    """
     whole = text.encode("utf-8", "replace").decode("utf-8").replace("\r\n", "\n")
-    return _BETWEEN.sub("", whole.replace("\r", "\n")).strip()
+    entry = _BETWEEN.sub("", whole.replace("\r", "\n")).strip()
+    return _MARKER.sub(r"`\g<0>`", entry)
 
 
 def _entries(text: str) -> Iterable[str]:

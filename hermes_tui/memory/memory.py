@@ -11,7 +11,7 @@ from hermes_tui.core.memory import Ended, Kind, Learnt, Ledger, MemoryItem, Sour
 from hermes_tui.memory.decay import guessed_kind
 from hermes_tui.memory.doubts import doubts
 from hermes_tui.memory.draft import Draft, Edit, Gone
-from hermes_tui.memory.files import LIMITS, MemoryFile, MemoryFiles
+from hermes_tui.memory.files import LIMITS, NAMES, MemoryFile, MemoryFiles
 from hermes_tui.memory.layout import joined
 from hermes_tui.memory.squeeze import archive_least, budget, candidates, clear_out, merge
 from hermes_tui.memory.subjects import supersedes, words
@@ -170,7 +170,7 @@ class Memory:
         """
         ledger = self._kept()
         async with self.files.locked():
-            for target in ("memory", "user"):
+            for target in NAMES:
                 await self._state(target)
         return await ledger.items(with_ended=with_ended)
 

@@ -16,7 +16,7 @@ from msgspec import Struct, structs
 
 from hermes_tui.config.files import editing, read_regular, replace_file
 from hermes_tui.config.paths import shown
-from hermes_tui.core.errors import ConfigError, NotFoundError, RefusedError
+from hermes_tui.core.errors import ConfigError, HermesError, NotFoundError, RefusedError
 from hermes_tui.safety.scanner import blocks, scan
 
 KEY = re.compile(r"[a-z][a-z0-9_]{0,39}")
@@ -109,7 +109,8 @@ class Preferences:
 
         Raises:
             RefusedError: the write scan blocks the value.
-            ConfigError: key or value cannot be one, or the file cannot be written.
+            ConfigError: key or value cannot be one, or the file is damaged.
+            HermesError: the file cannot be written.
         """
         value = await anyio.to_thread.run_sync(_checked, key, value)
         return await self._count(key, lambda seen: _with_sign(seen, key, value, session, at))
@@ -119,7 +120,8 @@ class Preferences:
 
         Raises:
             RefusedError: the write scan blocks the value.
-            ConfigError: key or value cannot be one, or the file cannot be written.
+            ConfigError: key or value cannot be one, or the file is damaged.
+            HermesError: the file cannot be written.
         """
         value = await anyio.to_thread.run_sync(_checked, key, value)
 
@@ -173,7 +175,7 @@ class Preferences:
         """What was observed before, and what is now."""
 
         def work() -> tuple[Observations, Observations]:
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _make_folder(self._path.parent)
             with editing(self._path):
                 before = self.all()
                 after = {key: _best(values) for key, values in change(before).items()}
@@ -188,6 +190,16 @@ class Preferences:
                 return before, after
 
         return await anyio.to_thread.run_sync(work)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise HermesError(
+            f"{shown(folder)} cannot be used: {error.strerror}.",
+            hint="Make it a folder you can write to.",
+        ) from None
 
 
 def _applied(values: Values) -> str:

@@ -18,7 +18,7 @@ def size(change: Change) -> str:
 
 def happened(change: Change) -> Iterable[str]:
     """What a person or model should know of a write: what was known, what went, what to heed."""
-    yield from (f"Known already, and now confirmed: {text!r}." for text in change.confirmed)
+    yield from (f"Known already, and now confirmed: {_quoted(text)}." for text in change.confirmed)
     for one in change.gone:
         yield _gone(one)
     yield from change.notes
@@ -29,9 +29,14 @@ def _gone(one: Gone) -> str:
     why = f", {one.reason.rstrip('.')}" if one.reason else ""
     match one.ending:
         case "superseded":
-            by = f" by {one.by!r}" if one.by else ""
-            return f"Superseded{by}: {one.text!r}{why}{number}."
+            by = f" by {_quoted(one.by)}" if one.by else ""
+            return f"Superseded{by}: {_quoted(one.text)}{why}{number}."
         case "archived":
-            return f"Archived to make room: {one.text!r}{why}{number}."
+            return f"Archived to make room: {_quoted(one.text)}{why}{number}."
         case "forgotten":
-            return f"Taken out: {one.text!r}{why}{number}."
+            return f"Taken out: {_quoted(one.text)}{why}{number}."
+
+
+def _quoted(text: str) -> str:
+    """An entry within a sentence, which has a full stop of its own."""
+    return repr(text.removesuffix("."))

@@ -127,8 +127,16 @@ def _cited(output: str, given: Sequence[MemoryItem]) -> tuple[str, list[MemoryIt
 
 
 def _by_score(draft: Draft, at: datetime) -> list[MemoryItem]:
-    movable = (item for item in draft.old_items if not item.is_pinned)
-    return sorted(movable, key=lambda item: (score(item, at), item.learnt_at, item.id))
+    """What may go, the first to go first.
+
+    At equal scores that is what was confirmed least and longest ago; of what came at once, as a
+    file filled by hand does, the lowest, which the prompt has no room for either.
+    """
+    movable = [item for item in reversed(draft.old_items) if not item.is_pinned]
+    return sorted(
+        movable,
+        key=lambda item: (score(item, at), item.strength, item.confirmed_at, item.learnt_at),
+    )
 
 
 def _is_roomy(draft: Draft, limit: int) -> bool:

@@ -163,7 +163,7 @@ def wire_messages(
     for is_prose, group in groupby(said, key=_prose_role):
         messages = list(group)
         if is_prose == "user" or (is_prose == "assistant" and not keeps_signatures):
-            text = "\n\n".join(one.text for one in messages if one.text)
+            text = "\n\n".join(one.sent_text for one in messages if one.text)
             if text and is_prose == "user" and wire and wire[-1]["role"] == "tool":
                 wire.append({"role": "assistant", "content": BETWEEN})
             if text:

@@ -12,7 +12,12 @@ from hermes_tui.config.load import load_layers
 from hermes_tui.config.paths import Paths
 from hermes_tui.config.schema import Config
 from hermes_tui.core.errors import ConfigError, ModelAuthError
-from hermes_tui.runtime.environments import environment_choices, environment_kinds, is_known
+from hermes_tui.runtime.environments import (
+    environment_choices,
+    is_known,
+    kind_of,
+    not_installed,
+)
 from hermes_tui.runtime.models import provider_settings
 
 if TYPE_CHECKING:
@@ -51,13 +56,13 @@ def problem_with(key: Key, config: Config) -> ConfigError | None:
     """What is wrong with what the setting at `key` names in `config`, if anything."""
     match key:
         case ("terminal", "backend"):
-            name, choices = config.terminal.backend, environment_choices(config)
-            return None if is_known(name, config) else _not_installed(key, name, choices)
+            name = config.terminal.backend
+            return None if is_known(name, config) else _not_there(key, name, config)
         case ("environments", name, "backend"):
             kind = str(config.environments[name].get("backend", ""))
             # A place cannot be another's kind.
             is_kind = ":" not in kind and is_known(kind, Config())
-            return None if is_kind else _not_installed(key, kind, environment_kinds())
+            return _unsayable(name, config) if is_kind else not_installed(key, kind)
         case ("terminal", "cwd"):
             return _no_folder(key, config)
         case ("model",):
@@ -70,11 +75,17 @@ def problem_with(key: Key, config: Config) -> ConfigError | None:
             return None
 
 
-def _not_installed(key: Key, name: str, known: list[str]) -> ConfigError:
-    return ConfigError(
-        f"{dotted(key)!r} names {name!r}, which is not installed.",
-        hint=f"Choose one of: {', '.join(known)}.",
-    )
+def _not_there(key: Key, name: str, config: Config) -> ConfigError:
+    choices = ", ".join(environment_choices(config))
+    return ConfigError(not_installed(key, name).message, hint=f"Choose one of: {choices}.")
+
+
+def _unsayable(name: str, config: Config) -> ConfigError | None:
+    try:
+        kind_of(name, config)
+    except ConfigError as error:
+        return error
+    return None
 
 
 def _no_folder(key: Key, config: Config) -> ConfigError | None:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Self
 
@@ -12,7 +12,7 @@ from msgspec import Struct
 from hermes_tui.config.paths import Paths
 from hermes_tui.config.schema import Config
 from hermes_tui.core.environment import Environment
-from hermes_tui.core.errors import HermesError, RefusedError
+from hermes_tui.core.errors import ConfigError, HermesError, RefusedError
 from hermes_tui.core.ports import Human
 from hermes_tui.runtime.environments import build_environment, environment_choices, kind_of
 
@@ -109,13 +109,14 @@ class Places:
         names = environment_choices(self._config)
 
         async def look(name: str) -> None:
-            health, is_usable = "does not answer", False
+            kind, health, is_usable = "?", "does not answer", False
             try:
                 with anyio.move_on_after(HEALTH_SECONDS):
                     health, is_usable = await self.unopened(name).health(), True
             except HermesError as error:
                 health = str(error)
-            kind = kind_of(name, self._config)
+            with suppress(ConfigError):  # that is what its health says
+                kind = kind_of(name, self._config)
             found[name] = EnvironmentChoice(name, kind, health, is_usable, name == current)
 
         async with anyio.create_task_group() as tasks:

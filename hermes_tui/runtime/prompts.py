@@ -10,15 +10,17 @@ from hermes_tui.agent.compaction import ASSUMED_WINDOW
 from hermes_tui.agent.context_files import MAX_CHARS, context_files
 from hermes_tui.agent.personalities import Personality
 from hermes_tui.agent.prompt import PromptParts, system_prompt
-from hermes_tui.config.paths import Paths
+from hermes_tui.config.files import read_regular
+from hermes_tui.config.paths import Paths, shown
 from hermes_tui.core.errors import HermesError
 from hermes_tui.core.ports import Model, Prefix, Tools
 from hermes_tui.memory.files import MemoryFile, MemoryFiles
 from hermes_tui.memory.preferences import Preferences
-from hermes_tui.skills.library import SkillEntry, list_skills
+from hermes_tui.skills.catalog import CATALOG_CHARS, catalog
+from hermes_tui.skills.skills import Skills
 from hermes_tui.tools.workplace import Workplace
 
-SKILLS_CHARS = 12_000
+SOUL_BYTES = 1024 * 1024
 
 LOG = logging.getLogger(__name__)
 
@@ -34,6 +36,7 @@ class Prompts:
         workplace: Workplace,
         memory: MemoryFiles,
         preferences: Preferences,
+        skills: Skills,
     ) -> None:
         self.personality: Personality | None = None
         self._paths = paths
@@ -41,27 +44,40 @@ class Prompts:
         self._workplace = workplace
         self._memory = memory
         self._preferences = preferences
+        self._skills = skills
 
     def memory_files(self) -> list[MemoryFile]:
         return [self._memory.read("memory"), self._memory.read("user")]
 
-    def skills(self) -> list[SkillEntry]:
-        return list_skills(self._paths.skills_dir)
+    def problems(self) -> list[str]:
+        """What is wrong with the files prompts are built from, as sentences for the person."""
+        found = [problem for file in self.memory_files() for problem in file.problems]
+        found.append(_soul(self._paths.soul)[1])
+        try:
+            self._preferences.applied()
+        except HermesError as error:
+            found.append(f"Preferences do not count, and nothing is learnt by itself: {error}")
+        return [problem for problem in found if problem]
 
     async def prefix(self, tools: Tools, model: Model) -> Prefix:
         """The prompt and the tools, sized for `model`."""
-        return await anyio.to_thread.run_sync(self._prefix, tools, model)
+        shelf = await self._skills.shelf()
+        listed = catalog(
+            self._skills.usable(shelf),
+            room=room(model, CATALOG_CHARS),
+            worth=await self._skills.worth(shelf),
+        )
+        return await anyio.to_thread.run_sync(self._prefix, tools, model, listed)
 
-    def _prefix(self, tools: Tools, model: Model) -> Prefix:
+    def _prefix(self, tools: Tools, model: Model, skills: str) -> Prefix:
         environment = self._workplace.environment
         parts = PromptParts(
-            soul=_text_of(self._paths.soul)[: room(model, MAX_CHARS)],
+            soul=_soul(self._paths.soul)[0][: room(model, MAX_CHARS)],
             manner=self.personality.text if self.personality else "",
             preferences=self._applied_preferences(),
             user=self._memory.for_prompt("user"),
             memory=self._memory.for_prompt("memory"),
-            skills=self.skills(),
-            skills_chars=room(model, SKILLS_CHARS),
+            skills=skills,
             context=context_files(self._folder, limit_chars=room(model, MAX_CHARS)),
             environment=environment.name,
             cwd=environment.cwd,
@@ -82,8 +98,12 @@ def room(model: Model, most: int) -> int:
     return min(most, (model.context_window or ASSUMED_WINDOW) * 4 // 10)
 
 
-def _text_of(path: Path) -> str:
+def _soul(path: Path) -> tuple[str, str]:
+    """What `SOUL.md` says, and a sentence on why it cannot be read, where it is there."""
     try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
+        return read_regular(path, max_bytes=SOUL_BYTES).content.decode("utf-8", "replace"), ""
+    except FileNotFoundError:
+        dead = f"{shown(path)} is a link to a file that is not there; it is left out."
+        return "", dead if path.is_symlink() else ""
+    except HermesError as error:
+        return "", f"{error.message} It is left out."

@@ -4,7 +4,6 @@ import math
 import os
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,12 +24,14 @@ from hermes_tui.core.events import Notice
 from hermes_tui.core.history import NOT_COMPACTED, Compaction, closing_messages
 from hermes_tui.core.messages import Message
 from hermes_tui.core.ports import Human, Model, Prefix
+from hermes_tui.core.skills import Skill
 from hermes_tui.memory.files import MemoryFile, MemoryFiles
 from hermes_tui.memory.memory import Memory
 from hermes_tui.memory.preferences import Preferences
 from hermes_tui.models.reasoning import Level
 from hermes_tui.models.wrapped import close_model
 from hermes_tui.runtime.claims import Claims
+from hermes_tui.runtime.hindsight import Hindsight, Looked
 from hermes_tui.runtime.meaning import search_by_meaning
 from hermes_tui.runtime.models import (
     ModelChoice,
@@ -43,18 +44,20 @@ from hermes_tui.runtime.named_settings import load_checked
 from hermes_tui.runtime.places import EnvironmentChoice, Places
 from hermes_tui.runtime.prompts import Prompts, room
 from hermes_tui.runtime.side_models import SideModels
+from hermes_tui.runtime.skills import open_skills
 from hermes_tui.runtime.toolbox import toolbox
 from hermes_tui.safety.modes import Mode
-from hermes_tui.skills.library import SkillEntry
+from hermes_tui.skills.catalog import hint_text
 from hermes_tui.store.search import SearchResults
 from hermes_tui.store.sessions import SessionRecord
 from hermes_tui.store.store import Store
 from hermes_tui.tools.output import OutputShelf
 from hermes_tui.tools.registry import ToolSet
+from hermes_tui.tools.toolsets import toolsets_of
 from hermes_tui.tools.workplace import Workplace
 
 if TYPE_CHECKING:
-    from hermes_tui.learning.learner import Learner, Learnt
+    from hermes_tui.learning.learner import Learnt
 
 
 class Overrides(Struct, frozen=True, kw_only=True):
@@ -121,12 +124,26 @@ class Runtime:
             MemoryFiles(paths.memory_dir), store.memory_items, consolidate=self._side.consolidate
         )
         self.preferences = Preferences(paths.preferences_dir, user=config.memory.user)
+        self.skills = open_skills(
+            paths, config, store=store, toolsets=lambda: toolsets_of(config.tools.disabled)
+        )
+        closing.callback(self.skills.close)
         self._prompts = Prompts(
             paths=paths,
             folder=folder,
             workplace=workplace,
             memory=self.memory.files,
             preferences=self.preferences,
+            skills=self.skills,
+        )
+        self._hindsight = Hindsight(
+            paths=paths,
+            config=config,
+            store=store,
+            memory=self.memory,
+            preferences=self.preferences,
+            skills=self.skills,
+            model=self._side.reviewer,
         )
         self._model = self._build_model(overrides.model)
         closing.push_async_callback(self._close_model)
@@ -156,10 +173,7 @@ class Runtime:
         if self.paths.notice:
             said.append(Notice(self.paths.notice, "warning"))
             self.paths.mark_notice_said()
-        said += [
-            Notice(problem, "warning") for file in self.memory_files() for problem in file.problems
-        ]
-        return said
+        return said + [Notice(problem, "warning") for problem in self._prompts.problems()]
 
     async def new_session(self) -> Session:
         """A fresh conversation; it enters lists once something was said in it."""
@@ -239,39 +253,22 @@ class Runtime:
             await self._close_model()
             self._model = session.model = model
 
-    @cached_property
-    def learner(self) -> "Learner":
-        """Looks back at sessions, away from the way of an answer."""
-        from hermes_tui.learning.learner import Learner  # only the idle have time for it
-
-        return Learner(
-            store=self.store,
-            memory=self.memory,
-            preferences=self.preferences,
-            model=self._side.reviewer,
-            writes_notes=self.config.memory.notes == "abstractive",
-        )
-
-    async def look_back(self, session: Session) -> "Learnt | None":
-        """Keep what the session has taught since the last time; None when that is switched off.
+    async def look_back(self, session: Session) -> "Learnt":
+        """Keep what the session has taught since the last time.
 
         Raises:
             ModelError: the model that was asked failed.
             HermesError: memory or the store cannot be read or written.
         """
-        return await self.learner.review(session.id) if self.config.memory.learn else None
+        return await self._hindsight.look_back(session.id)
 
-    async def look_after(self, *, but: str = "") -> "list[Learnt]":
-        """What idle time is for: review one-shots, note and embed sessions, put old ones away.
+    async def look_after(self, *, but: str = "") -> Looked:
+        """Do what idle time is for; `but` is the session in use.
 
         Raises:
             HermesError: memory or the store cannot be read or written.
         """
-        learnt = await self.learner.catch_up(but=but) if self.config.memory.learn else []
-        await self.learner.note_ended()
-        await self.learner.embed_pending()
-        await self.learner.archive(self.config.memory.conversation_retention)
-        return learnt
+        return await self._hindsight.look_after(but=but)
 
     async def unlearn(self, learnt: "Learnt") -> None:
         """Take back what `look_back` kept.
@@ -279,7 +276,11 @@ class Runtime:
         Raises:
             HermesError: memory cannot be written.
         """
-        await self.learner.undo(learnt)
+        await self._hindsight.undo(learnt)
+
+    def skill_tree(self) -> list[Skill]:
+        """The skills on disk, by category and name. Blocks while folders are read."""
+        return list(self.skills.here().skills)
 
     def personalities(self) -> list[Personality]:
         return personalities(self.paths.personalities_dir)
@@ -329,9 +330,6 @@ class Runtime:
         """`MEMORY.md` and `USER.md` as they are on disk now."""
         return self._prompts.memory_files()
 
-    def skills(self) -> list[SkillEntry]:
-        return self._prompts.skills()
-
     async def sessions(self, *, limit: int = 50, text: str = "") -> list[SessionRecord]:
         """Stored sessions, the last used first; `text` must occur in what lists show of one."""
         return await self.store.sessions.newest(limit=limit, text=text)
@@ -371,6 +369,7 @@ class Runtime:
             shelf=self._shelf,
             search=self.store.search,
             memory=self.memory,
+            skills=self.skills,
             human=self._human,
             session_id=session_id,
             timeout_seconds=int(self.config.terminal.timeout_seconds),
@@ -426,7 +425,23 @@ class Runtime:
             usage=record.usage,
             max_steps=self._overrides.max_steps or self.config.agent.max_steps,
             context=Context(journal, compactor=compactor, compaction=compaction),
+            hints=self._hints,
         )
+
+    async def _hints(self, prompt: str) -> str:
+        """Skills that fit a prompt, as the model is told of them; one asked for as `/name …`."""
+        if (asked := await self._asked_for(prompt)) is not None:
+            return asked
+        if not self.config.skills.hints or "skill_load" in self.config.tools.disabled:
+            return ""
+        return hint_text(await self.skills.hints(prompt))
+
+    async def _asked_for(self, prompt: str) -> str | None:
+        name, _, arguments = prompt.strip().removeprefix("/").partition(" ")
+        if not prompt.strip().startswith("/") or (await self.skills.shelf()).find(name) is None:
+            return None
+        given = f" with the arguments {arguments.strip()!r}" if arguments.strip() else ""
+        return f"Read the skill {name!r} with skill_load{given}, then carry it out."
 
 
 @asynccontextmanager
@@ -455,7 +470,9 @@ async def open_runtime(
         places = await stack.enter_async_context(
             Places.opened(config=config, paths=paths, cwd=cwd, human=human)
         )
-        environment = await places.open(overrides.environment or config.terminal.backend)
+        environment = await places.open(
+            config.terminal.backend if overrides.environment is None else overrides.environment
+        )
         claims = Claims(paths.run_dir / "sessions.lock")
         stack.callback(claims.close)
         store = await stack.enter_async_context(Store.open(paths.database))

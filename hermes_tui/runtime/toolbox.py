@@ -5,6 +5,7 @@ from typing import Any
 
 from hermes_tui.core.ports import Human
 from hermes_tui.memory.memory import Memory
+from hermes_tui.skills.skills import Skills
 from hermes_tui.store.search import Search
 from hermes_tui.tools.conversation import clarify_tool, todo_tool
 from hermes_tui.tools.files import file_tools
@@ -13,6 +14,7 @@ from hermes_tui.tools.output import OutputShelf
 from hermes_tui.tools.registry import Tool
 from hermes_tui.tools.search import list_files_tool, search_files_tool
 from hermes_tui.tools.session_search import session_search_tool
+from hermes_tui.tools.skills import skill_tools
 from hermes_tui.tools.terminal import process_tool, terminal_tool
 from hermes_tui.tools.workplace import Workplace
 
@@ -23,6 +25,7 @@ def toolbox(
     shelf: OutputShelf,
     search: Search,
     memory: Memory,
+    skills: Skills,
     human: Human,
     session_id: str = "",
     timeout_seconds: int,
@@ -39,5 +42,6 @@ def toolbox(
         clarify_tool(human),
         memory_tool(memory, session_id=session_id),
         session_search_tool(search, but=session_id),
+        *skill_tools(skills, workplace, session_id=session_id),
     ]
     return [tool for tool in tools if tool.name not in disabled]

@@ -13,8 +13,8 @@ from msgspec import Struct
 
 from hermes_tui.safety.terminal_text import visible
 
-MAX_DECODED = 20
-"""Encoded pieces looked into; a text with more of them is not one a person writes."""
+MAX_DECODED = 500
+"""Encoded pieces looked into; long names in code look like them too."""
 
 _LOOK_ALIKES = str.maketrans(
     "аеорсухіјѕһԁԛԝьӏкмтвнгпиԍզоαεοριυνκτχγωηϲϳАВЕКМНОРСТХУІЈЅԌԚԜΑΒΕΖΗΙΚΜΝΟΡΤΥΧϹɑɡıℓꞌոսօ",

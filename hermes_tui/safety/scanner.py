@@ -52,7 +52,7 @@ def scan(text: str, *, limit: int | None = None) -> tuple[Finding, ...]:
     """
     if limit is not None and len(text) > limit:
         reason = f"It has {len(text):,} characters; at most {limit:,} are taken."
-        return (Finding("oversize", "block", _short(text), reason),)
+        return (Finding("oversize", "block", short(text), reason),)
     found = [Finding(kind, "block", excerpt, reason) for kind, excerpt, reason in hidden(text)]
     found += _secrets(text)
     found += _worded(text)
@@ -106,7 +106,7 @@ def _worded(text: str) -> list[Finding]:
         for form in shown.squashed:
             if match := pattern.search(form):
                 severity = "warn" if _is_reported(text) else rule.severity
-                found.append(Finding(rule.kind, severity, _short(match[0]), rule.reason))
+                found.append(Finding(rule.kind, severity, short(match[0]), rule.reason))
                 break
     return found
 
@@ -122,7 +122,7 @@ def _matches(rule: Rule, text: str) -> list[Finding]:
         compiled(r"(?s)```.*?```|`[^`\n]*`").sub(" ", text)
     ):
         severity = "warn"
-    return [Finding(rule.kind, severity, _short(match[0]), rule.reason)]
+    return [Finding(rule.kind, severity, short(match[0]), rule.reason)]
 
 
 def _is_reported(text: str) -> bool:
@@ -145,10 +145,11 @@ def _encoded(text: str) -> list[Finding]:
             hard += _secrets(plain)
         if hard:
             reason = f"It hides text in {form} that may not be written: {hard[0].reason}"
-            found.append(Finding("encoded", "block", _short(plain), reason))
+            found.append(Finding("encoded", "block", short(plain), reason))
     return found
 
 
-def _short(text: str) -> str:
+def short(text: str) -> str:
+    """The beginning of `text` on one line."""
     line = " ".join(text.split())
     return line if len(line) <= EXCERPT_CHARS else f"{line[: EXCERPT_CHARS - 1]}…"

@@ -267,9 +267,9 @@ def _day_of_month(match: Match, today: date) -> Span:
 
 
 def _days_of_month(match: Match, today: date) -> Span:
-    month, first = _month_number(match["month"]), int(match["day"])
-    start = _last_begun(today, month, first, match["year"])
-    return start, start.replace(day=max(first, int(match["last"]))) + timedelta(days=1)
+    first, last = sorted((int(match["day"]), int(match["last"])))
+    start = _last_begun(today, _month_number(match["month"]), first, match["year"])
+    return start, start.replace(day=last) + timedelta(days=1)
 
 
 def _named_month(match: Match, today: date) -> Span:
@@ -290,6 +290,13 @@ def _weekday(match: Match, today: date) -> Span:
         return _day(_week(today)[0] + timedelta(days=number))
     back = (today.weekday() - number) % 7
     return _day(today - timedelta(days=back or (7 if which else 0)))
+
+
+def _weekday_of_week(match: Match, today: date) -> Span:
+    """Tuesday last week, Tuesday two weeks ago."""
+    weeks = _count(match["count"]) if match["count"] else int(match["which"].lower() != "this")
+    monday, _ = _week(today - timedelta(weeks=weeks))
+    return _day(monday + timedelta(days=WEEKDAYS.index(match["weekday"].lower())))
 
 
 def _last_unit(match: Match, today: date) -> Span:
@@ -378,6 +385,8 @@ def _rules() -> tuple[Rule, ...]:
     weekday = f"(?P<weekday>{'|'.join(WEEKDAYS)})" + r"\b(?:['\u2019]s\b)?"
     part = r"(?:\s+(?:morning|afternoon|evening|night))?\b"
     own = r"(?:['\u2019]s\b)?"
+    a_week = r"(?P<which>last|this|previous)\s+week\b"
+    weeks_ago = rf"(?P<count>\d{{1,4}}|an?|{'|'.join(_NUMBERS)})\s+weeks?\s+ago\b"
     return (
         (_pattern(r"(?P<year>\d{4})-(?P<month>\d\d)-(?P<day>\d\d)(?![\d-])"), _iso_day),
         (_pattern(r"(?P<year>(?:19|20)\d\d)-(?P<month>\d\d)(?![\w-])"), _iso_month),
@@ -392,6 +401,8 @@ def _rules() -> tuple[Rule, ...]:
         (_pattern(rf"(?:the\s+)?day\s+before\s+yesterday\b{own}"), _relative_day),
         (_pattern(rf"(?:today|tonight|yesterday)\b{own}{part}"), _relative_day),
         (_pattern(r"(?:this\s+(?:morning|afternoon|evening)|last\s+night)\b"), _relative_day),
+        (_pattern(rf"{weekday}{part}\s+(?:of\s+)?(?:{a_week}|{weeks_ago})"), _weekday_of_week),
+        (_pattern(rf"(?:{a_week}{own}|{weeks_ago})\s+(?:on\s+)?{weekday}{part}"), _weekday_of_week),
         (_pattern(rf"(?P<which>last|this|previous|past)\s+{weekday}{part}"), _weekday),
         (_pattern(rf"(?<=\bon\s){weekday}{part}"), _weekday),
         (_pattern(rf"(?:last|past|previous)\s+{count}\s+{units}"), _last_units),

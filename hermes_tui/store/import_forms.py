@@ -70,7 +70,7 @@ def read_entry(entry: Any) -> Iterator[Said | NotKept | FormError]:
     if "role" not in fields and "from" not in fields:
         yield FormError("has neither `role`, `messages` nor `conversations`")
         return
-    yield _one(fields, _text(fields, "session", "session_id", "conversation_id"), fields)
+    yield from _one(fields, _text(fields, "session", "session_id", "conversation_id"), fields)
 
 
 def _conversation(fields: dict[str, Any], turns: list[Any]) -> Iterator[Said | NotKept | FormError]:
@@ -79,33 +79,42 @@ def _conversation(fields: dict[str, Any], turns: list[Any]) -> Iterator[Said | N
         # The same conversation is recognised when it comes again.
         digest = hashlib.sha256(msgspec.json.encode(turns, order="sorted")).hexdigest()
         session = f"sha256:{digest}"
+    yield from _pictures(fields)
     for turn in turns:
         if isinstance(turn, dict):
-            yield _one(cast("dict[str, Any]", turn), session, fields)
+            yield from _one(cast("dict[str, Any]", turn), session, fields)
         else:
             yield FormError("has a message that is no JSON object")
 
 
-def _one(turn: dict[str, Any], session: str, around: dict[str, Any]) -> Said | NotKept | FormError:
+def _one(
+    turn: dict[str, Any], session: str, around: dict[str, Any]
+) -> Iterator[Said | NotKept | FormError]:
+    """A message, after what of it is not kept."""
     try:
         name = _text(turn, "role", "from").lower()
         if name in INSTRUCTIONS:
-            return NotKept("instructions to another model")
+            yield NotKept("instructions to another model")
+            return
         role = ROLES.get(name)
         if role is None:
-            return FormError(f"has the unknown role {name!r}")
+            yield FormError(f"has the unknown role {name!r}")
+            return
         parts = _parts(turn, role)
-        if not parts:
-            return NotKept("no text")
-        return Said(
-            session=session or "import",
-            title=_text(turn, "title") or _text(around, "title"),
-            message=Message(role, parts),
-            at=_time(turn) or _time(around),
-            cwd=_text(turn, "cwd") or _text(around, "cwd"),
-        )
+        lost = [] if turn.get("parts") is not None else [*_lost(_given(turn))]
+        yield from lost
+        if parts:
+            yield Said(
+                session=session or "import",
+                title=_text(turn, "title") or _text(around, "title"),
+                message=Message(role, parts),
+                at=_time(turn) or _time(around),
+                cwd=_text(turn, "cwd") or _text(around, "cwd"),
+            )
+        elif not lost:
+            yield NotKept("no text")
     except FormError as error:
-        return error
+        yield error
 
 
 def _parts(turn: dict[str, Any], role: Role) -> tuple[Part, ...]:
@@ -114,11 +123,34 @@ def _parts(turn: dict[str, Any], role: Role) -> tuple[Part, ...]:
             return msgspec.convert(turn["parts"], tuple[Part, ...])
         except msgspec.ValidationError as error:
             raise FormError(f"has `parts` that do not fit: {error}") from None
-    text = _content(turn.get("content", turn.get("value", turn.get("text"))))
+    text = _content(_given(turn))
     if role == "tool" and (call := _text(turn, "tool_call_id")):
         return (ToolResult(call, text),)
     calls = tuple(_calls(turn)) if role == "assistant" else ()
     return ((Text(text),) if text.strip() else ()) + calls
+
+
+def _given(turn: dict[str, Any]) -> Any:
+    return turn.get("content", turn.get("value", turn.get("text")))
+
+
+def _lost(content: Any) -> Iterator[NotKept]:
+    """The pieces of a content that are no text."""
+    for piece in cast("list[Any]", content) if isinstance(content, list) else ():
+        if isinstance(piece, dict) and not _piece(piece):
+            kind = _text(cast("dict[str, Any]", piece), "type")
+            known = (name for name in ("image", "audio", "video", "file") if name in kind)
+            if kind and not kind.endswith("text"):
+                yield NotKept(next(known, kind))
+
+
+def _pictures(fields: dict[str, Any]) -> Iterator[NotKept]:
+    """Those that ShareGPT names beside a conversation."""
+    for name in ("image", "images"):
+        given = fields.get(name)
+        for picture in cast("list[Any]", given) if isinstance(given, list) else [given]:
+            if picture:
+                yield NotKept("image")
 
 
 def _content(content: Any) -> str:

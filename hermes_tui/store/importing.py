@@ -9,17 +9,14 @@ from datetime import datetime
 from msgspec import Struct
 
 from hermes_tui.core.messages import Message, Text, ToolResult
-from hermes_tui.store.database import DAY, Database, now, stamp
+from hermes_tui.store.database import Database, now, stamp
 from hermes_tui.store.import_forms import Said
 from hermes_tui.store.indexes import Index
 from hermes_tui.store.layout import Row, storable, storable_text, to_row
-from hermes_tui.store.messages import IDS_PER_BLOCK, open_calls
+from hermes_tui.store.messages import insert, open_calls, title_of
 from hermes_tui.store.sessions import ID_ALPHABET, ID_LENGTH
 
 SOURCE = "import"
-TITLE_CHARS = 60
-
-
 NO_RESULT = "No result was kept."
 """What the model reads about a call that nothing answered where it was imported from."""
 
@@ -212,8 +209,7 @@ def _title(said: Said) -> str:
     """The session's name elsewhere where people gave it, else the first prompt's first line."""
     if not said.session.startswith("sha256:") and said.session != "import":
         return said.session
-    line = said.message.text.strip().partition("\n")[0]
-    return line if len(line) <= TITLE_CHARS else f"{line[: TITLE_CHARS - 1]}…"
+    return title_of(said.message.text)
 
 
 def _stored(connection: sqlite3.Connection, key: int) -> Counter[bytes]:
@@ -228,31 +224,12 @@ def _digest(row: Row) -> bytes:
 
 
 def _add(connection: sqlite3.Connection, key: int, time: datetime | None, message: Message) -> None:
-    message = storable(message)
-    row = to_row(message)
-    at = _at(time)
-    added = connection.execute(
-        "INSERT INTO messages (session, role, at, text, layout, search_text) "
-        "VALUES (?, ?, ?, ?, ?, ?)",
-        (key, row.role, at, row.text, row.layout, row.search_text),
-    ).lastrowid
-    assert added is not None
-    connection.execute(
-        "INSERT INTO days VALUES (?, ?) ON CONFLICT DO NOTHING", (at // DAY, added // IDS_PER_BLOCK)
-    )
+    message, at = storable(message), _at(time)
+    insert(connection, key, at, message, calls_are="finished")
     connection.execute(
         "UPDATE sessions SET updated_at = max(updated_at, ?1), created_at = min(created_at, ?1), "
         "archived_at = NULL, message_count = message_count + 1 WHERE key = ?2",
         (at, key),
-    )
-    _add_calls(connection, key, added, message)
-
-
-def _add_calls(connection: sqlite3.Connection, key: int, added: int, message: Message) -> None:
-    connection.executemany(
-        "INSERT INTO tool_calls (message, position, call_id, name, status) "
-        "VALUES (?, ?, ?, ?, 'finished')",
-        [(added, place, call.id, call.name) for place, call in enumerate(message.tool_calls)],
     )
     for result in message.tool_results:
         if result.is_error:

@@ -14,6 +14,7 @@ from msgspec import Struct
 from hermes_tui.core.errors import StoreError
 from hermes_tui.core.messages import (
     Display,
+    Hint,
     Message,
     Part,
     Reasoning,
@@ -40,6 +41,10 @@ class _Reasoning(Struct, frozen=True, array_like=True, tag="reasoning"):
     signature: str | None
 
 
+class _Hint(Struct, frozen=True, array_like=True, tag="hint"):
+    text: str
+
+
 class _Call(Struct, frozen=True, array_like=True, tag="call"):
     id: str
     name: str
@@ -53,7 +58,7 @@ class _Result(Struct, frozen=True, array_like=True, tag="result"):
     display: Display | None
 
 
-_Entry = _Text | _Reasoning | _Call | _Result
+_Entry = _Text | _Reasoning | _Hint | _Call | _Result
 _decoder = msgspec.json.Decoder(tuple[_Entry, ...])
 _encoder = msgspec.json.Encoder()
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -79,6 +84,8 @@ def to_row(message: Message) -> Row:
                 layout.append(_Text(len(text)))
             case Reasoning(text=text, signature=signature):
                 layout.append(_Reasoning(text, signature))
+            case Hint(text=text):
+                layout.append(_Hint(text))
             case ToolCall(id=call_id, name=name, arguments=arguments):
                 texts.append(arguments)
                 layout.append(_Call(call_id, name, len(arguments)))
@@ -125,6 +132,8 @@ def from_row(message_id: int, role: str, text: str, layout: str | None) -> Messa
                 parts.append(Text(take(length)))
             case _Reasoning(text=thought, signature=signature):
                 parts.append(Reasoning(thought, signature))
+            case _Hint(text=hint):
+                parts.append(Hint(hint))
             case _Call(id=call_id, name=name, arguments=length):
                 parts.append(ToolCall(call_id, name, take(length)))
             case _Result(call_id=call_id, content=length, is_error=is_error, display=display):

@@ -2,6 +2,7 @@
 
 import sqlite3
 from datetime import datetime
+from typing import Literal
 
 import msgspec
 from msgspec import Struct
@@ -12,6 +13,7 @@ from hermes_tui.store.database import DAY, Database, moment, now
 from hermes_tui.store.indexes import Index
 from hermes_tui.store.layout import from_row, storable, to_row
 from hermes_tui.store.sessions import session_key
+from hermes_tui.store.words import one_line
 
 INTERRUPTED = "Interrupted; its outcome is unknown."
 """What the model reads about a call that was running when Hermes died."""
@@ -20,8 +22,6 @@ IDS_PER_BLOCK = 1024
 """Message ids are put down in `days` by blocks of this many."""
 _CATCH_UP_MESSAGES = 100
 """How many messages an append indexes at most: its own, and some another SQLite left out."""
-
-
 TITLE_CHARS = 60
 
 
@@ -49,28 +49,18 @@ class Messages:
             StoreError: it cannot be written, or the session is gone.
         """
         message = storable(message)
-        row = to_row(message)
+        title = title_of(message.text) if message.role == "user" else ""
 
         def work(connection: sqlite3.Connection) -> int:
             key = session_key(connection, session_id)
             at = now()
-            added = connection.execute(
-                "INSERT INTO messages (session, role, at, text, layout, search_text) "
-                "VALUES (?, ?, ?, ?, ?, ?)",
-                (key, row.role, at, row.text, row.layout, row.search_text),
-            ).lastrowid
-            assert added is not None
-            connection.execute(
-                "INSERT INTO days VALUES (?, ?) ON CONFLICT DO NOTHING",
-                (at // DAY, added // IDS_PER_BLOCK),
-            )
+            added = insert(connection, key, at, message, calls_are="called")
             connection.execute(
                 "UPDATE sessions SET updated_at = ?, archived_at = NULL, "
                 "message_count = message_count + 1, "
                 "title = CASE title WHEN '' THEN ? ELSE title END WHERE key = ?",
-                (at, _title(message), key),
+                (at, title, key),
             )
-            _add_calls(connection, added, message)
             for result in message.tool_results:
                 # The message carries the result from now on.
                 _settle_call(connection, key, result, carried=True)
@@ -115,10 +105,32 @@ class Messages:
                     -1 if limit is None else limit,
                 ),
             ).fetchall()
-            return [
-                StoredMessage(message_id, from_row(message_id, role, text, layout), moment(at))
-                for message_id, role, text, layout, at in reversed(rows)
-            ]
+            return [_stored(row) for row in reversed(rows)]
+
+        return await self._database.read(work)
+
+    async def readable(self, session_id: str) -> tuple[list[StoredMessage], list[str]]:
+        """Every message that can be read, in order, and a sentence on each that cannot.
+
+        Raises:
+            StoreError: the session is gone, or not even the ids of its messages can be read.
+        """
+
+        def work(connection: sqlite3.Connection) -> tuple[list[StoredMessage], list[str]]:
+            ids = connection.execute(
+                "SELECT id FROM messages WHERE session = ? ORDER BY id",
+                (session_key(connection, session_id),),
+            ).fetchall()
+            stored: list[StoredMessage] = []
+            damaged: list[str] = []
+            for (message_id,) in ids:
+                try:
+                    stored.append(_by_id(connection, message_id))
+                except StoreError as error:
+                    damaged.append(error.message)
+                except (sqlite3.Error, TypeError) as error:
+                    damaged.append(f"Message {message_id} is damaged: {error}.")
+            return stored, damaged
 
         return await self._database.read(work)
 
@@ -142,6 +154,19 @@ class Messages:
         return await self._database.read(work)
 
 
+def _by_id(connection: sqlite3.Connection, message_id: int) -> StoredMessage:
+    return _stored(
+        connection.execute(
+            "SELECT id, role, text, layout, at FROM messages WHERE id = ?", (message_id,)
+        ).fetchone()
+    )
+
+
+def _stored(row: tuple[int, str, str, str | None, int]) -> StoredMessage:
+    message_id, role, text, layout, at = row
+    return StoredMessage(message_id, from_row(message_id, role, text, layout), moment(at))
+
+
 def open_calls(connection: sqlite3.Connection, key: int) -> list[tuple[str, str | None]]:
     """Ids of the last assistant message's calls no tool message answers, and recorded results."""
     (last,) = connection.execute(
@@ -154,23 +179,38 @@ def open_calls(connection: sqlite3.Connection, key: int) -> list[tuple[str, str 
     return [(call_id, result) for call_id, result in calls if call_id not in answered]
 
 
-def _title(message: Message) -> str:
-    """What a session is called whose first prompt this is: its first line, shortened."""
-    if message.role != "user":
-        return ""
-    line = " ".join(message.text.strip().partition("\n")[0].split())
-    return line if len(line) <= TITLE_CHARS else line[: TITLE_CHARS - 1] + "…"
+def title_of(prompt: str) -> str:
+    """What a session is called that begins with `prompt`: its first line, shortened."""
+    return one_line(prompt.strip().partition("\n")[0], TITLE_CHARS)
 
 
-def _add_calls(connection: sqlite3.Connection, message_id: int, message: Message) -> None:
+def insert(
+    connection: sqlite3.Connection,
+    key: int,
+    at: int,
+    message: Message,
+    *,
+    calls_are: Literal["called", "finished"],
+) -> int:
+    """Add the rows of a message that `storable` has passed; returns its id."""
+    row = to_row(message)
+    added = connection.execute(
+        "INSERT INTO messages (session, role, at, text, layout, search_text) "
+        "VALUES (?, ?, ?, ?, ?, ?)",
+        (key, row.role, at, row.text, row.layout, row.search_text),
+    ).lastrowid
+    assert added is not None
+    connection.execute(
+        "INSERT INTO days VALUES (?, ?) ON CONFLICT DO NOTHING", (at // DAY, added // IDS_PER_BLOCK)
+    )
     connection.executemany(
-        "INSERT INTO tool_calls (message, position, call_id, name, status) "
-        "VALUES (?, ?, ?, ?, 'called')",
+        "INSERT INTO tool_calls (message, position, call_id, name, status) VALUES (?, ?, ?, ?, ?)",
         [
-            (message_id, position, call.id, call.name)
+            (added, position, call.id, call.name, calls_are)
             for position, call in enumerate(message.tool_calls)
         ],
     )
+    return added
 
 
 def _settle_call(

@@ -188,7 +188,59 @@ def _embeddings(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_first, _memory, _embeddings)
+def _skills(connection: sqlite3.Connection) -> None:
+    for statement in (
+        # What the skills on disk are found by; made anew from them whenever it is lost.
+        """
+        CREATE TABLE skill_entries (
+            id    INTEGER PRIMARY KEY,
+            name  TEXT NOT NULL UNIQUE,
+            stamp TEXT NOT NULL,            -- changes when the skill does
+            size  REAL NOT NULL             -- the sum of its weights
+        )
+        """,
+        """
+        CREATE TABLE skill_words (
+            word   TEXT NOT NULL,           -- stemmed
+            entry  INTEGER NOT NULL REFERENCES skill_entries ON DELETE CASCADE,
+            weight REAL NOT NULL,           -- how often, and where, it says that word
+            PRIMARY KEY (word, entry)
+        ) WITHOUT ROWID
+        """,
+        "CREATE INDEX skill_words_by_entry ON skill_words (entry)",
+        # When a skill came into play, and what came of it.
+        """
+        CREATE TABLE skill_uses (
+            id      INTEGER PRIMARY KEY AUTOINCREMENT,
+            skill   TEXT NOT NULL,
+            version INTEGER NOT NULL,
+            session TEXT NOT NULL,          -- id, or '' when none; outlives the session
+            at      INTEGER NOT NULL,
+            how     TEXT NOT NULL,          -- loaded, asked, hinted
+            outcome TEXT,                   -- NULL: not known yet
+            note    TEXT NOT NULL DEFAULT ''
+        )
+        """,
+        "CREATE INDEX skill_uses_by_skill ON skill_uses (skill)",
+        "CREATE INDEX open_uses_by_session ON skill_uses (session) WHERE outcome IS NULL",
+        "CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID",
+        # The last message whose task was looked through for what skills can learn from it; tasks
+        # from before there were skills are not.
+        "ALTER TABLE sessions ADD COLUMN tasks_reviewed INTEGER NOT NULL DEFAULT 0",
+        """
+        UPDATE sessions SET tasks_reviewed =
+            coalesce((SELECT max(id) FROM messages WHERE session = key), 0)
+        """,
+    ):
+        connection.execute(statement)
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
+    _first,
+    _memory,
+    _embeddings,
+    _skills,
+)
 
 
 def migrate(connection: sqlite3.Connection, path: Path) -> None:

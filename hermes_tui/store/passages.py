@@ -12,6 +12,7 @@ from hermes_tui.store.database import moment, stamp
 from hermes_tui.store.excerpts import Matcher
 from hermes_tui.store.places import Places
 from hermes_tui.store.results import FoundSession, Hit, Line, Neighbour, Passage
+from hermes_tui.store.words import one_line
 
 HIT_CHARS = 2000
 NEIGHBOUR_CHARS = 160
@@ -142,12 +143,6 @@ def sessions_of_time(
         (*within.session_parameters, *parameters, limit),
     ).fetchall()
     return tuple(_found_session(connection, key) for (key,) in rows)
-
-
-def one_line(text: str, limit: int) -> str:
-    """`text` without line breaks, cut to `limit` characters."""
-    line = " ".join(text.split())
-    return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
 
 def _found_session(connection: sqlite3.Connection, key: int) -> FoundSession:

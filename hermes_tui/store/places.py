@@ -74,6 +74,24 @@ class Places(Struct, frozen=True, kw_only=True):
         ).fetchone()
         return cast("int", count)
 
+    def unknown(self, connection: sqlite3.Connection) -> str:
+        """A sentence on the session or folder that was named and is not known; empty if all are."""
+        if self.session:
+            row = connection.execute(
+                "SELECT 1 FROM sessions WHERE id = ? AND deleted_at IS NULL", (self.session,)
+            ).fetchone()
+            if row is None:
+                return f"There is no session {self.session!r}."
+        if self.project:
+            conditions, parameters = self._in_folder(["s.deleted_at IS NULL"])
+            row = connection.execute(
+                f"SELECT 1 FROM sessions s WHERE {' AND '.join(conditions)} LIMIT 1",  # noqa: S608
+                parameters,
+            ).fetchone()
+            if row is None:
+                return f"No session was begun in a folder {self.project!r}."
+        return ""
+
     def _filter(
         self,
         connection: sqlite3.Connection,

@@ -123,7 +123,7 @@ class _Narrowed:
             case "project":
                 self.project = value
             case "session":
-                self.session = value
+                self.session = value.lower()
             case _:
                 return self._limit(name, value)
         return True

@@ -1,5 +1,6 @@
 """What a search came to."""
 
+from collections.abc import Iterator
 from datetime import datetime
 
 from msgspec import Struct
@@ -36,6 +37,15 @@ class Hit(Struct, frozen=True):
     is_nearest: bool = False
     """It is not what was asked for, but the nearest there is."""
 
+    def in_context(self, shown: set[int]) -> Iterator["Hit | Neighbour"]:
+        """The hit between its neighbours but those in `shown`, which learns of the others."""
+        for one in (self.before, self, self.after):
+            if one is self:
+                yield self
+            elif one is not None and one.message_id not in shown:
+                shown.add(one.message_id)
+                yield one
+
 
 class FoundSession(Struct, frozen=True):
     """A session that matches, or took place in the time asked for."""
@@ -52,6 +62,13 @@ class FoundSession(Struct, frozen=True):
     """Up to three, the best first; none when its summary matches or nothing was looked for."""
     by_meaning: bool = False
     """None of the words are in it; its summary says the like in others."""
+
+    @property
+    def gist(self) -> str:
+        """What is shown where there are no hits to show."""
+        if self.hits or not self.about:
+            return ""
+        return f"by meaning: {self.about}" if self.by_meaning else self.about
 
 
 class SearchResults(Struct, frozen=True, kw_only=True):

@@ -1,7 +1,9 @@
 """How far each session has been looked through for what it teaches, and which are put away."""
+# ruff: noqa: S608  statements are put together from constants of this package only
 
 import sqlite3
 from datetime import datetime
+from typing import Literal
 
 from msgspec import Struct
 
@@ -18,10 +20,17 @@ class Span(Struct, frozen=True):
 
 
 class Reviews:
-    """Hands each message out for review once, whichever process asks."""
+    """Hands each message out for review once, whichever process asks.
 
-    def __init__(self, database: Database) -> None:
+    Args:
+        column: Where it is noted; what one reviews for says nothing of the other.
+    """
+
+    def __init__(
+        self, database: Database, *, column: Literal["reviewed", "tasks_reviewed"] = "reviewed"
+    ) -> None:
         self._database = database
+        self._column = column
 
     async def claim(self, session_id: str) -> Span | None:
         """What is new since the last claim; None when nothing is.
@@ -33,13 +42,13 @@ class Reviews:
         def work(connection: sqlite3.Connection) -> Span | None:
             key = session_key(connection, session_id)
             after, upto = connection.execute(
-                "SELECT reviewed, (SELECT coalesce(max(id), 0) FROM messages WHERE session = key) "
-                "FROM sessions WHERE key = ?",
+                f"SELECT {self._column}, (SELECT coalesce(max(id), 0) FROM messages "
+                "WHERE session = key) FROM sessions WHERE key = ?",
                 (key,),
             ).fetchone()
             if upto <= after:
                 return None
-            connection.execute("UPDATE sessions SET reviewed = ? WHERE key = ?", (upto, key))
+            connection.execute(f"UPDATE sessions SET {self._column} = ? WHERE key = ?", (upto, key))
             return Span(after, upto)
 
         return await self._database.write(work)
@@ -53,7 +62,7 @@ class Reviews:
 
         def work(connection: sqlite3.Connection) -> None:
             connection.execute(
-                "UPDATE sessions SET reviewed = ? WHERE id = ? AND reviewed = ?",
+                f"UPDATE sessions SET {self._column} = ? WHERE id = ? AND {self._column} = ?",
                 (span.after, session_id, span.upto),
             )
 
@@ -71,7 +80,7 @@ class Reviews:
             rows = connection.execute(
                 "SELECT id FROM sessions WHERE deleted_at IS NULL AND archived_at IS NULL "
                 "AND source <> 'import' AND id <> ? AND updated_at >= ? AND updated_at < ? "
-                "AND reviewed < (SELECT max(id) FROM messages WHERE session = key) "
+                f"AND {self._column} < (SELECT max(id) FROM messages WHERE session = key) "
                 "ORDER BY updated_at LIMIT ?",
                 (but, stamp(since), stamp(before), limit),
             ).fetchall()

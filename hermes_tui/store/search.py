@@ -151,7 +151,9 @@ class Search:
         """Sessions that were going on between two times, the last used first."""
         places = Places(after=after, before=before, project=cwd or None, but=but or None)
         asked = _Asked(query=_EVERYTHING, places=places, limit=limit)
-        return await self._database.read(lambda connection: _of_time(connection, asked))
+        return await self._database.read(
+            lambda connection: asked.refused(connection) or _of_time(connection, asked)
+        )
 
     async def around(self, message: int, *, size: int) -> Passage:
         """A message with up to `size` before and after it.
@@ -180,6 +182,8 @@ class Search:
 
     def _found(self, connection: sqlite3.Connection, asked: "_Asked") -> SearchResults:
         terms = asked.query.terms
+        if refused := asked.refused(connection):
+            return refused
         if asked.query.asks_for_all:
             return _of_time(connection, asked)
         if not terms.kept:
@@ -301,6 +305,11 @@ class _Asked(Struct, frozen=True):
             return found
         note = f"{found.note} {self.meant.problem}".lstrip()
         return structs.replace(found, note=note)
+
+    def refused(self, connection: sqlite3.Connection) -> SearchResults | None:
+        """Nothing, with the reason, where a place was named that is not known."""
+        note = self.places.unknown(connection)
+        return structs.replace(self.results(connection), note=note) if note else None
 
     def results(self, connection: sqlite3.Connection) -> SearchResults:
         """Nothing found, so far."""

@@ -18,6 +18,8 @@ from hermes_tui.store.migrations import migrate
 from hermes_tui.store.reviews import Reviews
 from hermes_tui.store.search import Search
 from hermes_tui.store.sessions import Sessions, purge
+from hermes_tui.store.skill_index import SkillWords
+from hermes_tui.store.skill_uses import Uses
 from hermes_tui.store.summaries import Summaries
 from hermes_tui.store.usage import UsageLedger
 
@@ -37,6 +39,9 @@ class Store:
         self.memory_items = MemoryItems(database)
         self.summaries = Summaries(database, index)
         self.reviews = Reviews(database)
+        self.task_reviews = Reviews(database, column="tasks_reviewed")
+        self.skill_words = SkillWords(database)
+        self.skill_uses = Uses(database)
         self.search = Search(database, index)
         self._database = database
         self._index = index

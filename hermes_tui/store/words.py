@@ -22,6 +22,12 @@ def _unspaced() -> re.Pattern[str]:
     return re.compile(f"[{_UNSPACED_RANGES}]")
 
 
+def one_line(text: str, limit: int) -> str:
+    """`text` without line breaks, cut to `limit` characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= limit else f"{line[: limit - 1]}…"
+
+
 def has_unspaced(text: str) -> bool:
     """Whether `text` has characters of a script written without spaces."""
     return not text.isascii() and _unspaced().search(text) is not None

@@ -1,8 +1,8 @@
 """`memory`: lasting facts, kept for later sessions."""
 
-from typing import Literal
+from typing import Annotated, Literal, cast, get_args
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from hermes_tui.core.errors import ToolError
 from hermes_tui.core.memory import Kind, Source
@@ -10,6 +10,8 @@ from hermes_tui.memory.draft import Edit
 from hermes_tui.memory.memory import Memory
 from hermes_tui.memory.report import happened, size
 from hermes_tui.tools.registry import Say, Tool
+
+KINDS = get_args(Kind)
 
 
 class MemoryEdit(Struct, frozen=True):
@@ -31,7 +33,7 @@ class MemoryArgs(Struct, frozen=True):
     text: str = ""
     old: str = ""
     edits: list[MemoryEdit] = []
-    kind: Kind | None = None
+    kind: Annotated[str, Meta(extra_json_schema={"enum": [*KINDS]})] = ""
     evidence: str = ""
 
 
@@ -50,8 +52,15 @@ def memory_tool(memory: Memory, *, session_id: str = "") -> Tool[MemoryArgs]:
 
 
 def _edits(args: MemoryArgs) -> list[Edit]:
+    kind = _kind(args.kind)
     if args.action != "batch":
-        return [Edit(args.action, args.text, args.old, args.kind)]
+        return [Edit(args.action, args.text, args.old, kind)]
     if not args.edits:
         raise ToolError("`edits` is empty.", hint="Pass edits: a list of {action, text, old}.")
-    return [Edit(edit.action, edit.text, edit.old, args.kind) for edit in args.edits]
+    return [Edit(edit.action, edit.text, edit.old, kind) for edit in args.edits]
+
+
+def _kind(name: str) -> Kind | None:
+    if name and name not in KINDS:
+        raise ToolError(f"There is no kind {name!r}.", hint=f"Pass one of: {', '.join(KINDS)}.")
+    return cast("Kind", name) if name else None

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
@@ -16,13 +17,17 @@ HIDDEN = (".env", ".env.*", *FOLDERS_OF_SECRETS)
 """Where credentials are; they are not searched."""
 SKIPPED_FOLDERS = (".git", "node_modules", ".venv", "__pycache__", ".hg", ".svn")
 
-# ripgrep where it is installed (it honours .gitignore); grep is everywhere.
+# ripgrep where it is installed (it honours .gitignore); grep is everywhere, but the one of
+# busybox has no --exclude, and takes every file for text.
 SEARCH = """\
 {{ if command -v rg >/dev/null 2>&1; then
   rg --no-config -nH --no-heading --color never --max-columns 400 --sort path {rg_glob} \\
     -e {pattern} -- {path}
-else
+elif printf x | grep -q --exclude=y x 2>/dev/null; then
   grep -rnIEH --color=never {grep_glob} -e {pattern} -- {path}
+else
+  find -H {path} \\( {pruned} \\) -prune -o -type f {find_glob} \\
+    -exec grep -nEH -e {pattern} -- {{}} + | tr -d '\\000'
 fi; }} 2>&1 | awk -v n={limit} 'NR<=n {{print substr($0, 1, 500)}} END {{print NR}}'
 """
 
@@ -71,6 +76,8 @@ def search_files_tool(workplace: Workplace) -> Tool[SearchFilesArgs]:
             limit=args.limit,
             rg_glob=_rg_globs(args.glob),
             grep_glob=_grep_globs(args.glob),
+            find_glob=f"-name {shlex.quote(args.glob)}" if args.glob else "",
+            pruned=_named((*SKIPPED_FOLDERS, *HIDDEN)),
         )
         lines, total = _counted((await workplace.query(script)).output.text)
         if lines and not any(MATCH.match(line) for line in lines):
@@ -96,7 +103,7 @@ def list_files_tool(workplace: Workplace) -> Tool[ListFilesArgs]:
         script = LIST.format(
             path=quoted_path(args.path),
             depth=f"-maxdepth {args.depth}" if args.depth else "",
-            pruned=" -o ".join(f"-name {name}" for name in SKIPPED_FOLDERS),
+            pruned=_named(SKIPPED_FOLDERS),
             name=f"-name {shlex.quote(args.pattern)}" if args.pattern else "",
             order=ORDERS[args.sort],
             limit=args.limit,
@@ -132,6 +139,11 @@ def _grep_globs(wanted: str) -> str:
             *(f"--exclude-dir={name}" for name in (*SKIPPED_FOLDERS, *names)),
         )
     )
+
+
+def _named(names: Sequence[str]) -> str:
+    """What `find` takes for files and folders of these names."""
+    return " -o ".join(f"-name {shlex.quote(name)}" for name in names)
 
 
 def _counted(text: str) -> tuple[list[str], int | None]:

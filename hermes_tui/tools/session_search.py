@@ -53,7 +53,7 @@ def session_search_tool(search: Search, *, but: str = "") -> Tool[SessionSearchA
             case "read":
                 return _told(await search.page(args.session, args.page, chars=PAGE_CHARS))
             case "browse":
-                return _listed(await _browsed(search, args, but))
+                return _found(await _browsed(search, args, but))
             case "search":
                 return _found(await _searched(search, args, but))
 
@@ -111,10 +111,6 @@ def _found(results: SearchResults) -> str:
     return "\n".join([*lines, f"[{results.report}]"])
 
 
-def _listed(results: SearchResults) -> str:
-    return _found(results)
-
-
 def _session_lines(session: FoundSession) -> list[str]:
     day = f"{session.updated_at.astimezone():%Y-%m-%d}"
     lines = [
@@ -122,25 +118,18 @@ def _session_lines(session: FoundSession) -> list[str]:
         f"({session.message_count} message{'' if session.message_count == 1 else 's'}"
         f"{f', {session.cwd}' if session.cwd else ''})"
     ]
-    if session.about and not session.hits:
-        lines.append(f"  {'by meaning: ' if session.by_meaning else ''}{session.about}")
-    shown: set[int] = {hit.message_id for hit in session.hits}
-    for hit in session.hits:
-        lines += _hit_lines(hit, shown)
+    if session.gist:
+        lines.append(f"  {session.gist}")
+    shown = {hit.message_id for hit in session.hits}
+    lines += [_hit_line(one) for hit in session.hits for one in hit.in_context(shown)]
     return lines
 
 
-def _hit_lines(hit: Hit, shown: set[int]) -> list[str]:
-    """A hit between its neighbours, none of them twice."""
-    lines: list[str] = []
-    for one in (hit.before, hit, hit.after):
-        if isinstance(one, Hit):
-            at = f"{one.at.astimezone():%Y-%m-%d %H:%M}"
-            lines.append(f"  #{one.message_id} {at} {one.role}: {one.excerpt}")
-        elif isinstance(one, Neighbour) and one.message_id not in shown:
-            shown.add(one.message_id)
-            lines.append(f"    #{one.message_id} {one.role}: {one.excerpt}")
-    return lines
+def _hit_line(one: Hit | Neighbour) -> str:
+    if isinstance(one, Hit):
+        at = f"{one.at.astimezone():%Y-%m-%d %H:%M}"
+        return f"  #{one.message_id} {at} {one.role}: {one.excerpt}"
+    return f"    #{one.message_id} {one.role}: {one.excerpt}"
 
 
 def _told(passage: Passage) -> str:

@@ -297,7 +297,7 @@ async def unlearn(chat: ChatScreen, _argument: str) -> None:
     except BaseException:
         chat.learnt.append(learnt)
         raise
-    chat.chat.transcript.add_notice(f"Taken back. {learnt.text}", "info")
+    chat.chat.transcript.add_notice(learnt.undone_text, "info")
     chat.refresh_panes()
 
 
@@ -313,7 +313,7 @@ async def view_memory(chat: ChatScreen, name: str) -> None:
 async def view_skill(chat: ChatScreen, name: str) -> None:
     from hermes_tui.tui.screens.viewer import Viewer
 
-    skills = await anyio.to_thread.run_sync(runtime_of(chat).skills)
+    skills = await anyio.to_thread.run_sync(runtime_of(chat).skill_tree)
     paths = [skill.path for skill in skills if skill.name == name]
     text = await anyio.to_thread.run_sync(_skill_text, paths[0]) if paths else None
     if text is None:

@@ -4,11 +4,13 @@ Bindings, the command palette, slash completion, the footer, the F1 help and
 `docs/keys.md` are all made from it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from msgspec import Struct
 from textual.binding import Binding, BindingType
+
+from hermes_tui.tui.ports import SkillEntry
 
 Scope = Literal["everywhere", "prompt", "chat", "lists", "approval", "question"]
 
@@ -260,6 +262,8 @@ COMMANDS: tuple[Command, ...] = (
 BY_ID = {command.id: command for command in COMMANDS}
 BY_SLASH = {command.slash: command for command in COMMANDS if command.slash}
 
+SKILLS_OFFERED = 20
+
 KEY_NAMES = {
     "escape": "esc", "up": "↑", "down": "↓",
     "left_square_bracket": "[", "right_square_bracket": "]",
@@ -314,6 +318,19 @@ def slash_matches(text: str) -> list[Command]:
         if typed in name and not name.startswith(typed)
     ]
     return begins + holds
+
+
+def skill_matches(text: str, skills: Sequence[SkillEntry]) -> list[Command]:
+    """Skills to run by what stands in the prompt; a command of the same name goes before."""
+    if not text.startswith("/") or len(text) < 2 or any(blank in text for blank in " \n\t"):
+        return []
+    typed = text[1:].lower()
+    fitting = [one for one in skills if typed in one.name and one.name not in BY_SLASH]
+    fitting.sort(key=lambda skill: not skill.name.startswith(typed))
+    return [
+        Command("skill.run", skill.name, skill.description, slash=skill.name, argument="[task]")
+        for skill in fitting[:SKILLS_OFFERED]
+    ]
 
 
 def parse_slash(text: str) -> tuple[str, str] | None:

@@ -23,7 +23,10 @@ def test_a_file_adds_one_or_replaces_a_preset(tmp_path: Path) -> None:
 def test_an_unknown_one_lists_what_there_is(tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match="no personality 'wizard'") as caught:
         find_personality(tmp_path, "wizard")
-    assert "creative, teacher, technical, none" in caught.value.hint
+    assert caught.value.hint == (
+        "Choose one of: creative, teacher, technical, none; or describe your own in "
+        f"{tmp_path}/wizard.md."
+    )
 
 
 def test_an_empty_file_is_named(tmp_path: Path) -> None:
@@ -35,5 +38,6 @@ def test_an_empty_file_is_named(tmp_path: Path) -> None:
 def test_a_name_is_no_path(tmp_path: Path) -> None:
     (tmp_path / "inner").mkdir()
     (tmp_path / "secret.md").write_text("secret", encoding="utf-8")
-    with pytest.raises(NotFoundError):
+    with pytest.raises(NotFoundError) as caught:
         find_personality(tmp_path / "inner", "../secret")
+    assert "secret" not in caught.value.hint

@@ -2,12 +2,9 @@ import os
 from datetime import date
 from pathlib import Path
 
-from msgspec import structs
-
 from hermes_tui.agent.context_files import context_files
 from hermes_tui.agent.prompt import IDENTITY, PromptParts, system_prompt
 from hermes_tui.memory.files import MemoryFile
-from hermes_tui.skills.library import SkillEntry, list_skills
 
 
 def parts(
@@ -19,8 +16,7 @@ def parts(
         preferences={},
         user=MemoryFile("USER.md", tmp_path / "USER.md", user, 1375),
         memory=MemoryFile("MEMORY.md", tmp_path / "MEMORY.md", memory, 2200),
-        skills=[],
-        skills_chars=1_000,
+        skills="",
         context=context_files(tmp_path),
         environment="local",
         cwd=str(tmp_path),
@@ -96,22 +92,3 @@ def test_instructions_are_read_no_further_than_they_are_shown(tmp_path: Path) ->
     (found,) = context_files(tmp_path, limit_chars=50)
     assert found.text.startswith("é" * 50 + "\n[… cut;")
     assert "50,000,000,000 bytes" in found.text
-
-
-def test_skills_are_listed_by_category_and_unreadable_ones_left_out(tmp_path: Path) -> None:
-    good = tmp_path / "ops" / "deploy"
-    good.mkdir(parents=True)
-    (good / "SKILL.md").write_text("---\nname: deploy\ndescription: Ship it.\n---\nDo.\n", "utf-8")
-    bad = tmp_path / "broken"
-    bad.mkdir()
-    (bad / "SKILL.md").write_text("no head", "utf-8")
-    (entry,) = list_skills(tmp_path, tmp_path / "absent")
-    assert (entry.name, entry.category, entry.description) == ("deploy", "ops", "Ship it.")
-
-
-def test_skills_that_do_not_fit_are_counted(tmp_path: Path) -> None:
-    listed = [SkillEntry(f"skill-{n}", "", "Does " + "x" * 80, tmp_path) for n in range(30)]
-    text = system_prompt(structs.replace(parts(tmp_path), skills=listed))
-    shown = text.count("- skill-")
-    assert 0 < shown < 30
-    assert f"- and {30 - shown} more in the folders beside these" in text

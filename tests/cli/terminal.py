@@ -2,10 +2,13 @@
 
 import os
 import pty
+import select
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Self
 
 import anyio
 from msgspec import Struct
@@ -57,3 +60,38 @@ def on_terminal(*words: str, cwd: Path | None = None, env: Mapping[str, str] | N
             pass
         os.close(master)
     return Done(process.returncode, shown.decode("utf-8", "replace"), "")
+
+
+class Typed:
+    """`hermes WORDS` on a terminal of its own, at which somebody types."""
+
+    def __init__(self, *words: str) -> None:
+        self._words = words
+        self._unread = b""
+
+    def __enter__(self) -> Self:
+        self._pid, self._terminal = pty.fork()
+        if self._pid == 0:
+            environ = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm-256color"}
+            os.execve(sys.executable, [sys.executable, "-m", "hermes_tui", *self._words], environ)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._terminal)
+
+    def types(self, text: str) -> None:
+        os.write(self._terminal, text.encode())
+
+    def awaits(self, text: str) -> None:
+        """Read on until `text` was shown."""
+        wanted, end = text.encode(), time.monotonic() + 30
+        while wanted not in self._unread:
+            left = end - time.monotonic()
+            assert left > 0, self._unread
+            if select.select([self._terminal], [], [], left)[0]:
+                self._unread += os.read(self._terminal, 65_536)
+        self._unread = self._unread.partition(wanted)[2]
+
+    def ends(self) -> int:
+        """The code it ends with, once it does."""
+        return os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])

@@ -147,3 +147,25 @@ async def test_a_choice_may_be_given_by_its_number(sit_down: SitDown) -> None:
             await desk.sees("> ")
             desk.type("2\n")
     assert answers == ["milk"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "answer"),
+    [("y\n", "yes"), ("Y\n", "yes"), (" Yes \n", "yes"), ("n\n", "no"), ("No\n", "no"),
+     ("\n", "no"), ("\x04", "no")],
+)  # fmt: skip
+async def test_yes_and_no_need_one_letter(sit_down: SitDown, typed: str, answer: str) -> None:
+    desk = sit_down()
+    answers: list[str] = []
+
+    async def ask() -> None:
+        answers.append(await TerminalHuman().ask("Trust it?", ["no", "yes"]))
+
+    with anyio.fail_after(20):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(ask)
+            await desk.sees("Trust it? [y/N] ")
+            desk.type("what?\n")
+            await desk.sees("Answer y or n: ")
+            desk.type(typed)
+    assert answers == [answer]

@@ -7,8 +7,11 @@ import msgspec
 import pytest
 
 from hermes_tui.cli.env_commands import split_place
+from hermes_tui.config.load import load_config
+from hermes_tui.config.paths import find_paths
 from hermes_tui.config.schema import Config
-from tests.cli.terminal import hermes
+from hermes_tui.runtime.environments import build_environment
+from tests.cli.terminal import Typed, hermes
 
 
 @pytest.fixture(autouse=True)
@@ -154,3 +157,85 @@ async def test_apptainer_is_known_wherever_a_kind_is(tmp_path: Path) -> None:
     )
     checked = await hermes("config", "check", cwd=tmp_path)
     assert (checked.code, "not installed" in checked.err + checked.out) == (0, False)
+
+
+async def test_what_is_piped_in_reaches_the_command_in_every_place(tmp_path: Path) -> None:
+    done = await hermes("env", "run", "cat", stdin=b"one\0two\n", cwd=tmp_path)
+    assert (done.code, done.out) == (0, "one\0two\n")
+    done = await hermes("env", "run", "--on", "red,blue", "cat", stdin=b"hi\n", cwd=tmp_path)
+    assert sorted(done.out.splitlines()) == ["blue: hi", "red: hi"]
+
+
+async def test_a_place_named_twice_runs_the_command_once(tmp_path: Path) -> None:
+    done = await hermes("env", "run", "--on", "red, red,", "echo once", cwd=tmp_path)
+    assert (done.code, done.out) == (0, "once\n")
+
+
+@pytest.mark.parametrize("on", ["", " , "])
+async def test_no_place_at_all_is_no_place_to_run_a_command(tmp_path: Path, on: str) -> None:
+    done = await hermes("env", "run", "--on", on, "echo hi", cwd=tmp_path)
+    assert (done.code, done.out) == (2, "")
+    assert "--on names no environment." in done.err
+
+
+async def test_lines_piped_into_a_shell_show_what_they_come_to_and_no_prompts(
+    tmp_path: Path,
+) -> None:
+    done = await hermes("env", "shell", "red", stdin=b"export x=1; echo a\necho $x", cwd=tmp_path)
+    assert (done.code, done.out, done.err) == (0, "a\n1\n", "")
+
+
+def test_an_interrupt_ends_the_line_or_the_command_but_not_the_shell() -> None:
+    with Typed("env", "shell", "red") as shell:
+        shell.awaits("$ ")
+        shell.types("half a li\x03")
+        shell.awaits("$ ")
+        shell.types("echo begun; sleep 100\n")
+        shell.awaits("begun\r\n")
+        shell.types("\x03")
+        shell.awaits("$ ")
+        shell.types("echo $((6 * 7))\n")
+        shell.awaits("42\r\n")
+        shell.types("\x04")
+        assert shell.ends() == 0
+
+
+async def test_where_nothing_of_hermes_runs_there_is_nothing_to_stop(tmp_path: Path) -> None:
+    done = await hermes("env", "stop", "red", cwd=tmp_path)
+    said = "Nothing of Hermes runs in red, so there was nothing to stop.\n"
+    assert (done.code, done.err) == (0, said)
+
+
+@pytest.mark.parametrize("command", [("run", "-m", "rehearsal", "hi", "--env"), ("env", "use")])
+async def test_an_empty_name_is_no_environment(tmp_path: Path, command: tuple[str, ...]) -> None:
+    done = await hermes(*command, "", cwd=tmp_path)
+    assert (done.code, "There is no environment ''." in done.err) == (2, True)
+
+
+async def test_choosing_a_place_that_cannot_serve_says_so(tmp_path: Path) -> None:
+    config = Path(os.environ["HERMES_HOME"]) / "config.yaml"
+    config.write_text(
+        'environments: {far: {backend: docker, host: "unix:///nowhere.sock"}}\n', "utf-8"
+    )
+    done = await hermes("env", "use", "far", cwd=tmp_path)
+    assert (done.code, "Commands run in far from now on" in done.err) == (0, True)
+    assert "It cannot serve yet: There is no Docker daemon" in done.err
+
+
+async def test_a_place_that_is_configured_no_more_and_left_nothing_is_not_there(
+    tmp_path: Path,
+) -> None:
+    done = await hermes("env", "clean", "gone", "--yes", cwd=tmp_path)
+    assert (done.code, "There is no environment 'gone'." in done.err) == (2, True)
+
+
+async def test_stopping_this_machine_ends_the_jobs_hermes_has_there(tmp_path: Path) -> None:
+    paths = find_paths(os.environ)
+    paths.create()
+    config = load_config(paths, environ=os.environ)
+    made = build_environment("red", config=config, paths=paths, cwd=tmp_path)
+    job = await made.start("sleep 100")
+    await made.close()
+    assert (await hermes("env", "stop", "red", cwd=tmp_path)).err == "Stopped red.\n"
+    assert not (await job.status()).is_running
+    await made.close()

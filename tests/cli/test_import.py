@@ -170,3 +170,45 @@ def test_archived_sessions_are_listed_exported_and_restored_by_a_prefix(
     assert session["id"] in here("sessions", "export").out
     assert here("sessions", "restore", session["id"][:4]).code == 0
     assert here("sessions", "list", "--archived").out == ""
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("model: [1, 2\nterminal: x: y\n", "It is no YAML, line 2: "),
+        ("when: 2026-13-45\n", "It is no YAML, as a whole: "),
+        ("\x01", "It is no YAML, as a whole: "),
+    ],
+)
+def test_a_broken_configuration_costs_one_line_and_nothing_else(
+    theirs: Path, here: Here, content: str, said: str
+) -> None:
+    (theirs / "config.yaml").write_text(content)
+    for options in ([], ["--dry-run"]):
+        done = here("import", "hermes-agent", str(theirs), *options)
+        (line,) = (line for line in done.out.splitlines() if "config.yaml:" in line)
+        assert (done.code, line.startswith(f"  not taken: config.yaml: {said}")) == (0, True)
+        assert "1 API key; --with-keys takes them too" in done.out
+
+
+def test_a_dry_run_ends_as_the_import_would(theirs: Path, here: Here) -> None:
+    (theirs / "state.db").write_bytes(b"SQLite format 3\0" + b"\1" * 4000)
+    (theirs / ".env").write_text("no line of it")
+    dry = here("import", "hermes-agent", str(theirs), "--dry-run")
+    real = here("import", "hermes-agent", str(theirs))
+    assert dry.code == real.code == 0
+
+    def left(text: str) -> list[str]:
+        return [line for line in text.splitlines() if "not taken" in line]
+
+    assert left(dry.out) == left(real.out)
+    assert any("the rest of its sessions" in line for line in left(dry.out))
+
+
+def test_what_messages_hold_besides_text_is_named(theirs: Path, here: Here) -> None:
+    with closing(sqlite3.connect(theirs / "state.db")) as db, db:
+        content = '\0json:[{"type": "image_url", "image_url": {}}]'
+        db.execute("UPDATE messages SET content = ? WHERE id = 1", (content,))
+    for options in (["--dry-run"], []):
+        done = here("import", "hermes-agent", str(theirs), *options)
+        assert "not taken: what its messages hold besides text: 1 (image)" in done.out

@@ -63,11 +63,15 @@ def test_history_and_why_tell_what_became_of_an_item(here: Here, home: Path) -> 
 
 def test_an_item_is_forgotten_restored_and_erased(here: Here, home: Path) -> None:
     remember(home, "One.", "Two.")
-    assert "Taken out: 'One.'" in here("memory", "forget", "1").err
+    assert (
+        "Taken out: 'One' (item 1; `hermes memory restore 1`)." in here("memory", "forget", "1").err
+    )
     assert "One." not in here("memory", "show").out
     assert here("memory", "restore", "1").code == 0
     assert "One." in here("memory", "show").out
-    assert here("memory", "forget", "1", "--hard").code == 0
+    done = here("memory", "forget", "1", "--hard")
+    assert (done.code, "restore" in done.err) == (0, False)
+    assert "Item 1 is gone for good, from the history as well." in done.err
     assert "One." not in here("memory", "history").out
     done = here("memory", "why", "1")
     assert (done.code, done.err) == (
@@ -79,8 +83,9 @@ def test_doubts_can_be_confirmed_and_items_pinned(here: Here, home: Path) -> Non
     remember(home, "Build with `frobnicate9 --all`")
     done = here("memory", "verify")
     assert "`frobnicate9` is not among the commands of this machine." in done.out
-    assert "1 items checked: 1 may be out of date" in done.err
+    assert "1 item checked: 1 may be out of date, suspicious: 0." in done.err
     assert here("memory", "verify", "1").err == "Item 1 is confirmed.\n"
+    assert here("memory", "why", "1").out.count(", 1 time\n") == 1
     assert here("memory", "pin", "1").code == 0
     assert "(pinned)" in here("memory", "show").out
     assert here("memory", "unpin", "1").code == 0
@@ -153,3 +158,12 @@ def test_numbers_are_completed_with_their_text(home: Path) -> None:
     remember(home, "One.", "Two.")
     assert memory_items("") == [("2", "Two."), ("1", "One.")]
     assert memory_items("1") == [("1", "One.")]
+
+
+def test_a_file_that_cannot_be_written_is_a_failure(here: Here, home: Path, tmp_path: Path) -> None:
+    remember(home, "One.")
+    done = here("memory", "export", str(tmp_path / "none" / "out.jsonl"))
+    assert (done.code, "cannot be written" in done.err) == (1, True)
+    (home / "preferences").write_text("no folder")
+    done = here("memory", "prefer", "tone", "dry")
+    assert (done.code, "preferences cannot be used: " in done.err) == (1, True)

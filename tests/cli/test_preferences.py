@@ -32,3 +32,14 @@ def test_what_was_never_noticed_cannot_be_forgotten(here: Here) -> None:
 def test_a_key_that_is_none_is_refused(here: Here) -> None:
     done = here("memory", "prefer", "../x", "y")
     assert (done.code, "'../x' is no preference" in done.err) == (2, True)
+
+
+def test_damaged_preferences_are_said_once_by_a_run(here: Here, home: Path) -> None:
+    here("memory", "prefer", "language", "German")
+    (home / "preferences" / "me.json").write_text("{oops")
+    done = here("run", "--learn", "I prefer tabs over spaces.")
+    assert done.err.count("me.json is damaged: ") == 1
+    assert "Preferences do not count, and nothing is learnt by itself: " in done.err
+    assert (home / "preferences" / "me.json").read_text() == "{oops"
+    (home / "preferences" / "me.json").unlink()
+    assert "I prefer tabs" in here("run", "--learn", "--continue", "hi").err

@@ -1,11 +1,14 @@
 """`hermes sessions search`, `import` and `export`."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from tests.cli.conftest import Here
+from tests.cli.terminal import hermes
 
 LINES = [
     {"session": "s1", "title": "Ports", "role": "user", "content": "Which port?",
@@ -129,3 +132,77 @@ def test_nothing_found_is_said_with_the_nearest_and_ends_with_1(here: Here, file
 def test_an_option_that_is_no_date_names_what_is_one(here: Here) -> None:
     done = here("sessions", "search", "x", "--since", "sometime")
     assert (done.code, "--since 'sometime' is no date" in done.err) == (2, True)
+
+
+async def test_conversations_are_read_from_a_pipe(file: Path, home: Path) -> None:
+    for name in ("-", "/dev/stdin"):
+        done = await hermes("sessions", "import", name, stdin=file.read_bytes())
+        assert done.code == 0, done.err
+    assert done.err == "Took in 0 messages of 2 sessions; 4 were there already.\n"
+
+
+def test_standard_input_is_named_in_what_is_wrong_with_it(here: Here) -> None:
+    done = here("sessions", "import", "-", stdin='{"role": "user", "content": "x"}\nno json\n')
+    assert done.code == 0
+    assert "standard input, line 2: is no JSON" in done.err
+
+
+def test_elements_of_a_list_are_named_by_the_line_they_begin_in(here: Here, tmp_path: Path) -> None:
+    path = tmp_path / "list.json"
+    path.write_text('\n[\n  {"role": "user",\n   "content": "q"},\n  7, {"role": "robot"}\n,\n8]\n')
+    done = here("sessions", "import", str(path))
+    assert done.err == (
+        f"{path}, line 5: is no JSON object.\n"
+        f"{path}, line 5: has the unknown role 'robot'.\n"
+        f"{path}, line 7: is no JSON object.\n"
+        "Took in 1 message of 1 session; 3 could not be read.\n"
+    )
+
+
+@pytest.mark.parametrize(("text", "line"), [("[{},\n{},\noops]", 3), ("[{},\n{}\n", 2)])
+def test_a_list_that_is_broken_is_named_by_the_line_of_the_break(
+    here: Here, tmp_path: Path, text: str, line: int
+) -> None:
+    path = tmp_path / "list.json"
+    path.write_text(text)
+    done = here("sessions", "import", str(path))
+    assert (done.code, f"{path}, line {line}: is no JSON: " in done.err) == (1, True)
+
+
+def test_pictures_that_are_not_kept_are_named(here: Here, tmp_path: Path) -> None:
+    picture = {"type": "image_url", "image_url": {"url": "data:,"}}
+    content = [{"type": "text", "text": "What is this?"}, picture, picture]
+    path = tmp_path / "talk.jsonl"
+    path.write_bytes(msgspec.json.encode({"messages": [{"role": "user", "content": content}]}))
+    done = here("sessions", "import", str(path))
+    assert done.err == "Took in 1 message of 1 session; 2 left out (image).\n"
+
+
+def test_a_damaged_message_costs_an_export_that_message_only(
+    here: Here, file: Path, home: Path, tmp_path: Path
+) -> None:
+    here("sessions", "import", str(file))
+    with closing(sqlite3.connect(home / "hermes.db")) as database, database:
+        database.execute("UPDATE messages SET layout = '[oops' WHERE id = 3")
+        database.execute("UPDATE messages SET text = CAST(x'ff' AS TEXT) WHERE id = 1")
+    done = here("sessions", "export")
+    assert (done.code, len(done.out.splitlines())) == (1, 2)
+    assert ": Message 1 is damaged: Could not decode" in done.err
+    assert ": Message 3 is damaged: JSON is malformed" in done.err
+    assert "2 damaged messages could not be exported; all others were." in done.err
+    copy = tmp_path / "copy.jsonl"
+    assert here("sessions", "export", "--to", str(copy)).code == 1
+    assert copy.read_text("utf-8") == done.out
+
+
+def test_a_file_that_cannot_be_written_is_a_failure(here: Here, file: Path, tmp_path: Path) -> None:
+    here("sessions", "import", str(file))
+    done = here("sessions", "export", "--to", str(tmp_path / "none" / "out.jsonl"))
+    assert (done.code, "cannot be written: No such file or directory." in done.err) == (1, True)
+
+
+def test_a_place_that_is_not_known_is_named(here: Here, file: Path) -> None:
+    here("sessions", "import", str(file))
+    done = here("sessions", "search", "port", "project:nope")
+    assert (done.code, done.out) == (1, "")
+    assert done.err.startswith("No session was begun in a folder 'nope'.\n")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hermes_tui.config.files import read_regular, replace_file
-from hermes_tui.core.errors import ConfigError
+from hermes_tui.core.errors import HermesError
 
 WRITER = """
 import sys
@@ -56,10 +56,10 @@ def test_the_mode_is_the_one_asked_for_whatever_the_umask(tmp_path: Path) -> Non
 def test_a_folder_that_cannot_be_written_leaves_the_file_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "file" / "config.yaml"
     (tmp_path / "file").touch()
-    with pytest.raises(ConfigError, match=r"cannot be written: Not a directory\.") as caught:
+    with pytest.raises(HermesError, match=r"cannot be written: Not a directory\.") as caught:
         replace_file(path, b"x", mode=0o600)
     assert "nothing was changed" in caught.value.hint
-    with pytest.raises(ConfigError, match="cannot be written"):
+    with pytest.raises(HermesError, match="cannot be written"):
         replace_file(tmp_path / "none" / "config.yaml", b"x", mode=0o600)
 
 
@@ -74,7 +74,7 @@ def test_a_full_disk_leaves_the_old_file_and_no_other(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(ConfigError, match="No space left on device"):
+    with pytest.raises(HermesError, match="No space left on device"):
         replace_file(path, b"new", mode=0o600)
     assert path.read_bytes() == b"old"
     assert list(path.parent.iterdir()) == [path]

@@ -142,7 +142,7 @@ class ModalServer:
         listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listening.bind(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        server = Server([control, router])
+        server = _HangingUp([control, router])
         await server.start(sock=listening)
         janitor = asyncio.create_task(self._end_idle_ones())
         self._ready.set()
@@ -152,6 +152,7 @@ class ModalServer:
             await self.terminate(sandbox, Result.GENERIC_STATUS_TERMINATED)
         server.close()
         await server.wait_closed()
+        server.hang_up()
         await asyncio.sleep(TICK)  # connections close in a later round of the loop
 
     async def _end_idle_ones(self) -> None:
@@ -163,6 +164,24 @@ class ModalServer:
                     await self.terminate(sandbox, Result.GENERIC_STATUS_IDLE_TIMEOUT)
                 elif time.monotonic() - sandbox.started_at > sandbox.definition.timeout_secs:
                     await self.terminate(sandbox, Result.GENERIC_STATUS_TIMEOUT)
+
+
+class _HangingUp(Server):
+    """One that does not wait for its clients to close connections."""
+
+    def __init__(self, handlers: list[Any]) -> None:
+        super().__init__(handlers)
+        self._protocols: list[Any] = []
+
+    def hang_up(self) -> None:
+        for protocol in self._protocols:
+            if hasattr(protocol, "processor"):  # otherwise it was never connected
+                protocol.processor.close("the server ends")
+
+    def _protocol_factory(self) -> Any:
+        protocol = super()._protocol_factory()
+        self._protocols.append(protocol)
+        return protocol
 
 
 def _handler(protocol: Any, service: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from hermes_environments.base import BaseEnvironment
 from hermes_environments.channel import Channel
-from hermes_environments.daytona import DaytonaEnvironment
+from hermes_environments.cloud.daytona import DaytonaEnvironment
 from hermes_environments.file_lock import FileLock
 
 from tests.environments.places import Place, Shared

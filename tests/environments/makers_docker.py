@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from hermes_environments.base import BaseEnvironment
 from hermes_environments.docker import DockerEnvironment
-from hermes_environments.docker_daemon import Container, Daemon
+from hermes_environments.docker.daemon import Container, Daemon
 
 from tests.environments.places import Place
 from tests.environments.services import required

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from hermes_environments.base import BaseEnvironment
 from hermes_environments.channel import Channel
-from hermes_environments.modal import ModalEnvironment
+from hermes_environments.cloud.modal import ModalEnvironment
 
 from tests.environments.places import Place, Shared
 from tests.environments.services import unavailable

@@ -10,7 +10,7 @@ from hermes_environments.base import BaseEnvironment
 from hermes_environments.channel import Channel
 from hermes_environments.file_lock import FileLock
 from hermes_environments.singularity import SingularityEnvironment
-from hermes_environments.singularity_program import Instance, Program
+from hermes_environments.singularity.program import Instance, Program
 
 from tests.environments.places import Place
 from tests.environments.services import required

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
-from hermes_environments.capture import BATCH_BYTES, Capture
+from hermes_environments.capture import ALL_SPILL_BYTES, BATCH_BYTES, SPILL_BYTES, Capture
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -68,6 +68,7 @@ async def test_short_output_touches_no_disk(tmp_path: Path) -> None:
 async def test_the_file_and_its_folder_are_for_this_user_only(tmp_path: Path) -> None:
     capture = Capture(tmp_path / "run" / "output", head_bytes=1, tail_bytes=1)
     await capture.add(b"abc")
+    await capture.close()
 
     (path,) = (tmp_path / "run" / "output").iterdir()
     modes = [stat.S_IMODE(each.stat().st_mode) for each in (path, path.parent, tmp_path / "run")]
@@ -110,5 +111,53 @@ async def test_old_files_go_when_a_new_one_is_made(
 
     capture = Capture(tmp_path, head_bytes=1, tail_bytes=1)
     await capture.add(b"abc")
+    await capture.close()
 
     assert old.exists() == is_kept
+
+
+def old_files(folder: Path, count: int, size: int) -> list[Path]:
+    """Files of earlier commands, the oldest first; they take no room on the disk."""
+    folder.mkdir(exist_ok=True)
+    now = time.time()
+    found: list[Path] = []
+    for number in range(count):
+        path = folder / f"{number:016x}.txt"
+        with path.open("wb") as file:
+            file.truncate(size)
+        os.utime(path, (now - 1000 + number, now - 1000 + number))
+        found.append(path)
+    return found
+
+
+async def overflowing(folder: Path) -> Capture:
+    capture = Capture(folder, head_bytes=1, tail_bytes=1)
+    await capture.add(b"too long")
+    return capture
+
+
+async def test_the_oldest_files_make_room_for_a_new_one(tmp_path: Path) -> None:
+    files = old_files(tmp_path, 5, SPILL_BYTES)
+    capture = await overflowing(tmp_path)
+    kept_size = sum(path.stat().st_size for path in files if path.exists())
+    assert [path.exists() for path in files] == [False, False, True, True, True]
+    assert kept_size + SPILL_BYTES <= ALL_SPILL_BYTES
+    await capture.close()
+
+
+async def test_a_file_a_command_still_writes_to_is_not_removed(tmp_path: Path) -> None:
+    first = await overflowing(tmp_path)
+    (mine,) = tmp_path.glob("*.txt")
+    os.utime(mine, (0, 0))
+    files = old_files(tmp_path, 4, SPILL_BYTES)
+
+    second = await overflowing(tmp_path)
+    assert [path.exists() for path in files] == [False, False, True, True]
+    output = await first.output()
+    assert kept(output) == b"too long"
+    await second.close()
+
+    os.utime(mine, (0, 0))
+    third = await overflowing(tmp_path)
+    assert not mine.exists()
+    await third.close()

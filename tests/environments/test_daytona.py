@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
-from hermes_environments import cloud, daytona_account
-from hermes_environments.daytona import DaytonaEnvironment
+from hermes_environments.cloud import daytona_account
+from hermes_environments.cloud import sandbox as cloud
+from hermes_environments.cloud.daytona import DaytonaEnvironment
 from hermes_environments.file_lock import FileLock
 
 from hermes_tui.core.environment import Ended

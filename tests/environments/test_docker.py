@@ -15,7 +15,8 @@ import anyio
 import pytest
 from hermes_environments import owners
 from hermes_environments.docker import DockerEnvironment
-from hermes_environments.docker_daemon import Daemon
+from hermes_environments.docker import daemon as docker_daemon
+from hermes_environments.docker.daemon import Daemon
 from msgspec import Struct
 
 from hermes_tui.core.environment import Ended, NoAttendant
@@ -118,7 +119,8 @@ async def test_processes_over_the_limit_do_not_start_and_the_session_goes_on(doc
     result = await environment.run("for i in $(seq 60); do sleep 30 & done; wait", timeout=2)
 
     assert b"Resource temporarily unavailable" in result.output.head
-    assert (result.ended, result.notice) == (Ended.TIMEOUT, "")
+    assert result.ended is Ended.TIMEOUT
+    assert "the container may have 40 at once. Raise `pids`" in result.notice
     assert inspected(environment)["HostConfig"]["PidsLimit"] == 40
     assert await output(environment, "pidof sleep | wc -w") == b"1\n"
 
@@ -146,6 +148,7 @@ async def test_out_of_memory_is_said(dock: Dock) -> None:
 
     assert result.exit_code == 137
     assert "Out of memory: the container may use 48m" in result.notice
+    assert "Raise `memory`" in result.notice
     assert other.notice == ""
     assert (killed.exit_code, killed.notice) == (137, "")
     assert await output(environment, "echo on") == b"on\n"
@@ -371,6 +374,71 @@ async def test_one_paused_behind_our_back_is_woken(dock: Dock) -> None:
     result = await environment.run("echo on", timeout=20, keep_state=False)
 
     assert result.output.head == b"on\n"
+
+
+async def test_the_home_of_root_in_a_read_only_container_can_be_written(dock: Dock) -> None:
+    environment = await dock.opened(read_only=True)
+    assert await output(environment, "touch ~/file && echo $HOME") == b"/home/hermes\n"
+    job = await environment.start("echo job")
+    assert (await job.wait(10)).exit_code == 0
+
+
+async def test_stop_and_destroy_say_whether_there_was_anything(dock: Dock) -> None:
+    environment = dock.unopened()
+    assert (await environment.stop(), await environment.destroy()) == (False, False)
+    await environment.start("sleep 60")
+    assert (await environment.stop(), await environment.stop()) == (True, False)
+    assert (await environment.destroy(), await environment.destroy()) == (True, False)
+
+
+async def test_all_of_one_name_can_be_removed_whatever_their_mounts_were(
+    dock: Dock, tmp_path: Path
+) -> None:
+    first, other = await dock.opened(), await dock.opened("other")
+    second = await dock.opened(mounts=[f"{tmp_path}:/here"])
+    later = dock.unopened()
+
+    assert await later.count_all() == 2
+    assert await later.destroy_all() == 2
+
+    named = [each.container_name for each in (first, second, other)]
+    assert list(map(status, named)) == ["", "", "running"]
+
+
+async def test_one_is_forgotten_when_nobody_has_started_it_for_long(
+    dock: Dock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment = await dock.opened()
+    name = environment.container_name
+    monkeypatch.setattr(docker_daemon, "FORGOTTEN_DAYS", 0)
+    assert not environment._daemon._is_forgotten(name)
+    await environment.stop()
+    assert environment._daemon._is_forgotten(name)
+    monkeypatch.setattr(docker_daemon, "FORGOTTEN_DAYS", 1)
+    assert not environment._daemon._is_forgotten(name)
+
+
+async def test_ways_to_a_daemon_that_lead_nowhere_are_said_to(
+    dock: Dock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong = {
+        "ssh://box": "a socket or plain TCP only",
+        "https://box:2376": "a socket or plain TCP only",
+        "nonsense:/x": "cannot be reached: Invalid bind address protocol: nonsense:/x",
+    }
+    for host, fact in wrong.items():
+        monkeypatch.setenv("DOCKER_HOST", host)
+        with pytest.raises(EnvironmentUnavailableError, match=fact):
+            await DockerEnvironment(
+                "box", cwd=None, pass_env=(), state_dir=str(dock.folder), options={}
+            ).open()
+
+
+async def test_a_name_no_image_can_have_is_said_to_be_that(dock: Dock) -> None:
+    environment = dock.unopened(image="Not A Name")
+    with pytest.raises(EnvironmentUnavailableError, match="invalid reference format") as refusal:
+        await environment.open()
+    assert "python:3.12" in refusal.value.hint
 
 
 @pytest.mark.parametrize(("how", "said"), [(["rm", "-f"], "removed"), (["kill"], "stopped")])

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hermes_environments import docker_spec
 from hermes_environments.docker import DockerEnvironment
-from hermes_environments.docker_spec import Machine, container_config, spec_id
+from hermes_environments.docker import spec as docker_spec
+from hermes_environments.docker.spec import Machine, container_config, spec_id
 
 from hermes_tui.core.errors import ConfigError
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
-from hermes_environments import modal_account
-from hermes_environments.modal import ModalEnvironment
+from hermes_environments.cloud import modal_account
+from hermes_environments.cloud.modal import ModalEnvironment
 
 from hermes_tui.core.environment import Ended
 from hermes_tui.core.errors import ConfigError, EnvironmentUnavailableError

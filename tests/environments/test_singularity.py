@@ -11,8 +11,8 @@ from typing import Any
 import anyio
 import pytest
 from hermes_environments.singularity import SingularityEnvironment
-from hermes_environments.singularity_program import Program
-from hermes_environments.singularity_spec import possible_limits
+from hermes_environments.singularity.program import Program
+from hermes_environments.singularity.spec import possible_limits
 
 from hermes_tui.core.environment import NoAttendant
 from hermes_tui.core.errors import ConfigError, EnvironmentUnavailableError

@@ -4,7 +4,7 @@ import base64
 from pathlib import Path
 
 import pytest
-from hermes_environments.ssh_hosts import (
+from hermes_environments.ssh.hosts import (
     Address,
     KnownHosts,
     SshOptions,

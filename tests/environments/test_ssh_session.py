@@ -11,8 +11,9 @@ from pathlib import Path
 
 import anyio
 import pytest
-from hermes_environments import ssh, ssh_sudo
 from hermes_environments.ssh import SshEnvironment
+from hermes_environments.ssh import environment as ssh
+from hermes_environments.ssh import sudo as ssh_sudo
 
 from hermes_tui.core.environment import Ended
 from hermes_tui.core.errors import EnvironmentUnavailableError, ToolError

@@ -1,6 +1,8 @@
 """Looking back at stored sessions: what is kept, noted, put away and taken back."""
 
+import sqlite3
 from collections.abc import AsyncGenerator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,7 +11,7 @@ import msgspec
 import pytest
 
 from hermes_tui.core.errors import ContentRefusedError, ModelUnavailableError
-from hermes_tui.core.memory import Source
+from hermes_tui.core.memory import Source, Target
 from hermes_tui.core.messages import assistant, user
 from hermes_tui.core.ports import ModelRequest, Reply
 from hermes_tui.core.usage import Usage
@@ -31,6 +33,7 @@ class Desk:
 
     def __init__(self, store: Store, folder: Path) -> None:
         self.store = store
+        self.folder = folder
         self.memory = Memory(MemoryFiles(folder / "memory"), store.memory_items)
         self.preferences = Preferences(folder / "preferences")
         self.model: ScriptedModel | None = None
@@ -74,7 +77,8 @@ async def test_a_fact_is_kept_with_its_evidence_and_said(desk: Desk) -> None:
     session = await desk.session(TOLD, "Noted.")
     learnt = await desk.learner.review(session)
     assert desk.remembered == ["Deploys come from the release branch."]
-    assert "“Deploys come from the release branch.”" in learnt.text
+    assert learnt.text.startswith("Remembered: “Deploys come from the release branch” (")
+    assert learnt.undone_text == "Taken back: “Deploys come from the release branch”."
     (item,) = await desk.memory.items()
     assert (item.session, item.evidence) == (session, "deploy from the release branch")
     assert (await desk.store.sessions.get(session)).usage.input_tokens > 0
@@ -85,6 +89,47 @@ async def test_what_was_remembered_can_be_taken_back(desk: Desk) -> None:
     learnt = await desk.learner.review(await desk.session(TOLD, "Noted."))
     await desk.learner.undo(learnt)
     assert desk.remembered == []
+
+
+@pytest.mark.parametrize("target", ["memory", "user"])
+async def test_a_known_fact_said_again_is_confirmed_where_it_is(desk: Desk, target: Target) -> None:
+    text = "Deploys come from the release branch."
+    await desk.memory.add(target, text, source=Source("person"))
+    (before,) = await desk.memory.items()
+    desk.answers(lesson(text))
+    learnt = await desk.learner.review(await desk.session(TOLD, "Noted."))
+    (after,) = await desk.memory.items()
+    assert (after.id, after.strength, learnt.text) == (before.id, 1, "")
+    assert after.confirmed_at > before.confirmed_at
+
+
+async def test_a_plain_statement_said_again_is_confirmed_without_a_model(desk: Desk) -> None:
+    for _ in range(2):
+        await desk.learner.review(await desk.session("I prefer tabs over spaces.", "Fine."))
+    (item,) = await desk.memory.items()
+    assert item.strength == 1
+
+
+async def test_a_lesson_waits_until_damaged_preferences_are_mended(desk: Desk) -> None:
+    desk.answers(taste("casual", is_wish=True))
+    session = await desk.session(TOLD, "Noted.")
+    desk.preferences.path.parent.mkdir()
+    desk.preferences.path.write_text("{oops")
+    assert (await desk.learner.review(session)).preferences == ()
+    assert desk.preferences.path.read_text() == "{oops"
+    desk.preferences.path.unlink()
+    assert (await desk.learner.review(session)).preferences == ("tone: casual",)
+
+
+async def test_a_damaged_message_costs_a_look_back_that_message_only(desk: Desk) -> None:
+    desk.answers(lesson("Deploys come from the release branch."), says("no note"))
+    session = await desk.session("Hello there.", "Hello.", TOLD, "Noted.")
+    with closing(sqlite3.connect(desk.folder / "hermes.db")) as database, database:
+        database.execute("UPDATE messages SET layout = '[oops' WHERE id = 1")
+    await desk.learner.review(session)
+    assert desk.remembered == ["Deploys come from the release branch."]
+    await desk.learner.note(session)
+    assert await desk.store.summaries.get(session)
 
 
 async def test_nothing_is_reviewed_twice(desk: Desk) -> None:
@@ -253,7 +298,7 @@ async def test_what_a_new_fact_took_the_place_of_is_told(desk: Desk) -> None:
     await desk.memory.add("memory", "The API port is 8000.", source=Source("person"))
     learnt = await desk.learner.review(await desk.session(said, "Noted."))
     assert learnt.text.startswith(
-        "Remembered: “The API port is 9000.” in place of “The API port is 8000.”"
+        "Remembered: “The API port is 9000” in place of “The API port is 8000” ("
     )
 
 

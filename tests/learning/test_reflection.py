@@ -57,9 +57,13 @@ async def test_what_a_command_shows_says_nothing_about_the_person() -> None:
     assert await learnt(Fact("user", "Likes quiet tests.", "uv run pytest -q")) == []
 
 
-async def test_what_is_known_is_not_learnt_again() -> None:
-    fact = Fact("memory", "Deploys come from  the release branch", "deploy from the release branch")
-    assert await learnt(fact, known=("deploys come from the release branch.",)) == []
+async def test_what_is_known_comes_after_what_is_new() -> None:
+    known = Fact(
+        "memory", "Deploys come from  the release branch", "deploy from the release branch"
+    )
+    fresh = Fact("memory", "The release branch is deployed always.", "always deploy from")
+    told = await learnt(known, fresh, known=("deploys come from the release branch.",))
+    assert told == [fresh.text, known.text]
 
 
 async def test_three_facts_are_enough_for_one_conversation() -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from hermes_tui.core.errors import ConfigError, HermesError, ToolError
+from hermes_tui.core.errors import HermesError, ToolError
 from hermes_tui.memory import files as files_module
 from hermes_tui.memory.files import MemoryFile, MemoryFiles
 
@@ -123,7 +123,7 @@ async def test_what_a_killed_writer_left_is_swept(files: MemoryFiles, tmp_path: 
 async def test_a_failed_write_changes_nothing(files: MemoryFiles, tmp_path: Path) -> None:
     await put(files, "kept")
     (tmp_path / "memory" / "MEMORY.md.bak").mkdir()
-    with pytest.raises(ConfigError, match="cannot be written"):
+    with pytest.raises(HermesError, match="cannot be written"):
         await put(files, "new")
     assert files.read("memory").entries == ["kept"]
     assert not list((tmp_path / "memory").glob(".*.tmp"))

@@ -4,18 +4,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hermes_tui.memory.layout import joined, one_entry, parse
+from hermes_tui.memory.layout import Content, joined, one_entry, parse
 
-TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
+MARKED = st.lists(st.sampled_from(["<" * 7, "=" * 7, ">" * 7, "|" * 7, "§", " ", "\n", "\r", "a"]))
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=40) | MARKED.map("".join)
 
 
 @given(st.lists(TEXTS.map(one_entry).filter(bool), max_size=6))
 def test_entries_are_read_back_as_they_were_written(entries: list[str]) -> None:
     once = parse(f"{joined(entries)}\n".encode())
     assert parse(f"{joined(once.entries)}\n".encode()).entries == once.entries
-    plain = [entry for entry in entries if "<<<<<<<" not in entry and ">>>>>>>" not in entry]
-    if plain == entries and not any("\ufeff" in entry or "|||" in entry for entry in entries):
-        assert list(once.entries) == entries
+    if not any("\ufeff" in entry for entry in entries):
+        assert once == Content(tuple(entries))
 
 
 @given(st.binary(max_size=200))
@@ -36,6 +36,14 @@ def test_separators_may_have_blanks_and_any_line_ends() -> None:
 def test_a_section_sign_within_a_line_separates_nothing() -> None:
     assert parse("§ 5 applies\n§\nnext".encode()).entries == ("§ 5 applies", "next")
     assert one_entry("a\n§\nb § 5\n") == "a\n\nb § 5"
+
+
+def test_what_looks_like_a_merge_marker_is_kept_as_words() -> None:
+    text = "<<<<<<< HEAD\nours\n=======\ntheirs\n>>>>>>> main"
+    entry = one_entry(text)
+    assert entry == "`<<<<<<< HEAD`\nours\n=======\ntheirs\n`>>>>>>> main`"
+    assert parse(joined(["first", entry]).encode()) == Content(("first", entry))
+    assert one_entry(entry) == entry
 
 
 def test_both_sides_of_a_merge_conflict_are_read_once() -> None:

@@ -116,6 +116,33 @@ async def test_a_file_filled_by_hand_is_squeezed_with_the_next_write_only(room: 
     assert room.text().endswith("§\nNew.\n")
 
 
+async def test_of_what_was_written_by_hand_at_once_the_lowest_goes_first(room: Room) -> None:
+    entries = [f"By hand {number:02}: {LONG}" for number in range(25)]
+    room.write("\n§\n".join(entries).encode())
+    shown = room.memory.files.for_prompt("memory").entries
+    change = await room.memory.add("memory", "New.", source=AGENT)
+    assert archived(change) == entries[len(change.file.entries) - 1 :][::-1]
+    assert set(change.file.entries) - {"New."} <= set(shown)
+
+
+async def test_at_equal_scores_what_was_learnt_first_goes_first(room: Room) -> None:
+    await fill(room)
+    room.clock.ahead = timedelta(days=-400)
+    change = await room.memory.add("memory", f"New is {LONG * 4}.", source=AGENT)
+    gone = archived(change)
+    assert gone == [f"Fact {number:02} holds, {LONG}." for number in range(len(gone))]
+
+
+async def test_at_equal_scores_what_was_confirmed_stays(room: Room) -> None:
+    room.write("\n§\n".join(f"By hand {number:02}: {LONG}" for number in range(20)).encode())
+    *_, last = await room.memory.items()
+    await room.memory.confirm(last.id)
+    room.clock.ahead = timedelta(days=-400)
+    change = await room.memory.add("memory", f"New is {LONG * 4}.", source=AGENT)
+    assert change.gone
+    assert last.text in change.file.entries
+
+
 async def test_a_model_may_merge_once_and_only_what_it_was_given(room: Room) -> None:
     await fill(room)
     asked: list[tuple[list[str], int]] = []

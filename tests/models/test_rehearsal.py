@@ -194,9 +194,9 @@ def test_a_tool_that_is_not_there_is_not_called() -> None:
 
 
 def test_a_skill_is_saved_where_the_tool_is_there() -> None:
-    tools = (*TOOLS, spec("skill_save", "name", "description", "content"))
+    tools = (*TOOLS, spec("skill_save", "name", "description", "reason", "body"))
     name, arguments = called(say("save a skill called Nightly-Check: run the tests", tools=tools))
-    assert (name, arguments["name"], arguments["content"]) == (
+    assert (name, arguments["name"], arguments["body"]) == (
         "skill_save",
         "nightly-check",
         "run the tests",

@@ -99,6 +99,27 @@ async def test_an_option_is_never_widened(searchable: Store) -> None:
     assert found.note == "Nothing has these words; these are the last sessions."
 
 
+async def test_a_place_that_is_not_known_is_named_and_nothing_else_is_offered(
+    searchable: Store,
+) -> None:
+    await tell(searchable, "then", "the port is 8080")
+    for query, note in (
+        ("port session:nope", "There is no session 'nope'."),
+        ("session:nope last Tuesday", "There is no session 'nope'."),
+        ("port project:nope", "No session was begun in a folder 'nope'."),
+    ):
+        found = await searchable.search.find(query)
+        assert (found.hits, found.sessions, found.note) == ((), (), note)
+        assert not found.found_as_asked
+    assert (await searchable.search.browse(cwd="/nope")).note.endswith("'/nope'.")
+
+
+async def test_a_session_is_named_in_capitals_as_well(searchable: Store) -> None:
+    session = await begin(searchable)
+    await searchable.messages.append(session.id, user("the port is 8080"))
+    assert (await searchable.search.find(f"port session:{session.id.upper()}")).hits
+
+
 async def test_words_nobody_used_bring_those_that_begin_like_them(searchable: Store) -> None:
     await tell(searchable, "a", "restart kubectl first")
     found = await searchable.search.find("kubectx")

@@ -32,7 +32,7 @@ def test_sharegpt_and_openai_conversations_are_read() -> None:
         Said("7", "", assistant("a"), None),
     ]
     call = {"id": "c", "type": "function", "function": {"name": "ls", "arguments": {"path": "."}}}
-    [asked, called, answered] = read_entry(
+    [lost, asked, called, answered] = read_entry(
         {
             "id": "x",
             "messages": [
@@ -42,6 +42,7 @@ def test_sharegpt_and_openai_conversations_are_read() -> None:
             ],
         }
     )  # fmt: skip
+    assert lost == NotKept("x")
     assert isinstance(asked, Said)
     assert asked.message == user("list")
     assert isinstance(called, Said)
@@ -217,3 +218,19 @@ async def test_an_id_of_hermes_stays(store: Store) -> None:
     session = await begin(store)
     assert imported_id(session.id) == session.id
     assert len(imported_id("a name elsewhere")) == 8
+
+
+@pytest.mark.parametrize(
+    ("entry", "lost"),
+    [
+        ('{"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}', "image"),
+        ('{"role": "user", "content": [{"type": "input_audio"}, {"text": "q"}]}', "audio"),
+        ('{"images": ["a.png", "b.png"], "conversations": []}', "image, image"),
+        ('{"image": "a.png", "conversations": []}', "image"),
+        ('{"role": "user", "content": [{"type": "text", "text": ""}]}', "no text"),
+        ('{"role": "user", "content": [{}, "words"]}', ""),
+    ],
+)
+def test_what_is_no_text_is_named(entry: str, lost: str) -> None:
+    read = read_entry(msgspec.json.decode(entry))
+    assert ", ".join(one.reason for one in read if isinstance(one, NotKept)) == lost

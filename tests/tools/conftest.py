@@ -8,7 +8,7 @@ import pytest
 
 from hermes_tui.agent.approvals import Nobody
 from hermes_tui.config.paths import Paths
-from hermes_tui.config.schema import Config
+from hermes_tui.config.schema import Config, SkillsConfig
 from hermes_tui.core.environment import Environment, Spot
 from hermes_tui.core.errors import RefusedError
 from hermes_tui.core.events import Event
@@ -17,8 +17,11 @@ from hermes_tui.core.ports import Emit
 from hermes_tui.memory.files import MemoryFiles
 from hermes_tui.memory.memory import Memory
 from hermes_tui.runtime.environments import build_environment
+from hermes_tui.runtime.skills import open_skills
 from hermes_tui.runtime.toolbox import toolbox
 from hermes_tui.safety.risk import Assessment
+from hermes_tui.skills.skills import Skills
+from hermes_tui.store.skill_uses import Uses
 from hermes_tui.store.store import Store
 from hermes_tui.tools.output import OutputShelf
 from hermes_tui.tools.registry import ToolSet
@@ -33,9 +36,11 @@ class Room:
         self.memory = memory
         self.tools = tools
         self.events: list[Event] = []
+        self.skills: Skills
+        self.uses: Uses
         self.judged: list[Assessment] = []
 
-    async def call(self, name: str, **arguments: object) -> ToolResult:
+    async def call(self, name: str, /, **arguments: object) -> ToolResult:
         async def emit(event: Event) -> None:
             self.events.append(event)
 
@@ -75,17 +80,22 @@ async def room(tmp_path: Path) -> AsyncGenerator[Room, None]:
     opened: list[Environment] = [environment]
     async with Store.open(tmp_path / "hermes.db") as store:
         memory = Memory(MemoryFiles(tmp_path / "memory"), store.memory_items)
+        skills = open_skills(paths, Config(skills=SkillsConfig(folders=[])), store=store)
         tools = toolbox(
             workplace=Workplace(environment, home=str(tmp_path), open_other=other),
             shelf=shelf,
             search=store.search,
             memory=memory,
+            skills=skills,
             human=Talkative(),
             timeout_seconds=20,
         )
         made = Room(folder, ToolSet(tools, gate=gate, shelf=shelf), memory)
+        made.skills = skills
+        made.uses = store.skill_uses
         made.judged = judged
         yield made
+        skills.close()
     for made in opened:
         await made.close()
 

@@ -30,14 +30,15 @@ from hermes_tui.core.events import (
 from hermes_tui.core.history import Compaction
 from hermes_tui.core.messages import Message, ToolCall, ToolResult
 from hermes_tui.core.ports import Emit, Human, Prefix, ToolSpec
+from hermes_tui.core.skills import Skill
 from hermes_tui.core.usage import Usage
 from hermes_tui.learning.learner import Learnt
 from hermes_tui.memory.files import MemoryFile
 from hermes_tui.models.reasoning import Level
 from hermes_tui.models.scripted import Line, ScriptedModel
+from hermes_tui.runtime.hindsight import Looked
 from hermes_tui.runtime.places import EnvironmentChoice
 from hermes_tui.safety.modes import Mode
-from hermes_tui.skills.library import SkillEntry
 from hermes_tui.tui.app import HermesApp
 from hermes_tui.tui.ports import Runtime
 
@@ -205,9 +206,9 @@ class StageRuntime:
             MemoryFile("USER.md", home / "USER.md", "Likes short answers.", 1375),
         ]
         self.skill_list = [
-            SkillEntry("python-refactor", "coding", "Rename safely", home / "a"),
-            SkillEntry("docker-debug", "coding", "Look inside containers", home / "b"),
-            SkillEntry("arxiv-digest", "research", "Read papers", home / "c"),
+            Skill("python-refactor", "coding", "Rename safely", home / "a"),
+            Skill("docker-debug", "coding", "Look inside containers", home / "b"),
+            Skill("arxiv-digest", "research", "Read papers", home / "c"),
         ]
         self.session: Session | None = None
         self.personality = ""
@@ -216,6 +217,7 @@ class StageRuntime:
         self.idle_times = 0
         self.idle_gate: anyio.Event | None = None
         self.idle_error: HermesError | None = None
+        self.idle_notice = ""
         self.memory_error: HermesError | None = None
         self.is_closed = False
         self.lack = "The docker daemon cannot be reached. Start it, or choose another place."
@@ -264,16 +266,16 @@ class StageRuntime:
     async def switch_reasoning(self, session: Session, level: Level | None) -> None:
         self.reasoning = level
 
-    async def look_back(self, session: Session) -> Learnt | None:
-        return self.lessons.pop(0) if self.lessons else None
+    async def look_back(self, session: Session) -> Learnt:
+        return self.lessons.pop(0) if self.lessons else Learnt(session.id)
 
-    async def look_after(self, *, but: str = "") -> list[Learnt]:
+    async def look_after(self, *, but: str = "") -> Looked:
         self.idle_times += 1
         if self.idle_gate is not None:
             await self.idle_gate.wait()
         if self.idle_error is not None:
             raise self.idle_error
-        return []
+        return Looked(notice=self.idle_notice)
 
     async def unlearn(self, learnt: Learnt) -> None:
         if self.memory_error is not None:
@@ -309,7 +311,7 @@ class StageRuntime:
             raise self.memory_error
         return self.memory
 
-    def skills(self) -> list[SkillEntry]:
+    def skill_tree(self) -> list[Skill]:
         return self.skill_list
 
     async def sessions(self, *, limit: int = 50, text: str = "") -> list[StageEntry]:

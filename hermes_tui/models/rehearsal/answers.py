@@ -155,6 +155,20 @@ def _jobs_told(step: Step, content: str) -> str:
     return f"Background commands:\n\n{_fenced(content.splitlines())}"
 
 
+def _skills_told(step: Step, content: str) -> str:
+    del step
+    return f"Skills that fit:\n\n{_fenced(content.splitlines())}"
+
+
+def _skill_told(step: Step, content: str) -> str:
+    name = step.arguments.get("name", "")
+    body = content.partition(">\n")[2].partition("</skill_content>")[0]
+    return (
+        f"The skill `{name}` begins so; carrying it out takes a model:\n\n"
+        f"{_fenced(body.strip().splitlines())}"
+    )
+
+
 _TELLERS: dict[str, Callable[[Step, str], str]] = {
     "list_files": _list_told,
     "terminal": _terminal_told,
@@ -164,6 +178,8 @@ _TELLERS: dict[str, Callable[[Step, str], str]] = {
     "clarify": _answer_told,
     "todo": _plan_told,
     "process": _jobs_told,
+    "skill_search": _skills_told,
+    "skill_load": _skill_told,
 }
 
 

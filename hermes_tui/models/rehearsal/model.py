@@ -133,7 +133,8 @@ def _arguments(step: Step, previous: str, request: ModelRequest) -> dict[str, An
     if step.refers == "names":
         arguments["content"] = "".join(f"{name}\n" for name in answers.names_in(previous))
     elif step.refers == "output":
-        arguments["content"] = answers.body_of(previous) + "\n"
+        where = "body" if step.tool == "skill_save" else "content"
+        arguments[where] = answers.body_of(previous) + "\n"
     schema = next(tool.parameters for tool in request.prefix.tools if tool.name == step.tool)
     known: dict[str, Any] = schema.get("properties") or arguments
     return {name: value for name, value in arguments.items() if name in known}

@@ -218,12 +218,29 @@ def _skill(match: Match) -> Step:
     groups = match.groupdict()
     name = re.sub(r"[^a-z0-9]+", "-", unquoted(match["name"]).lower()).strip("-")
     body = (groups.get("body") or "").strip()
-    arguments = {"name": name, "description": body or f"How to {name.replace('-', ' ')}."}
+    arguments = {
+        "name": name,
+        "description": f"How to {name.replace('-', ' ')}; use it when that is asked for.",
+        "reason": "The person asked for it.",
+    }
     if body:
-        arguments["content"] = body
+        arguments["body"] = body
     return Step(
         f"save the skill `{name}`", "skill_save", arguments, refers="" if body else "output"
     )
+
+
+def _use_skill(match: Match) -> Step:
+    name = unquoted(match["name"]).lower()
+    arguments = {"name": name}
+    if given := (match.groupdict().get("arguments") or "").strip():
+        arguments["arguments"] = given
+    return Step(f"read the skill `{name}`", "skill_load", arguments)
+
+
+def _find_skills(match: Match) -> Step:
+    topic = match["topic"].strip(" ?.")
+    return Step(f"look for skills on `{topic}`", "skill_search", {"query": topic})
 
 
 def _plan(match: Match) -> Step:
@@ -277,6 +294,11 @@ PHRASES: tuple[Phrase, ...] = (
     Phrase(r"(?:save|create|make|write) (?:this |that |it )?(?:as )?(?:a |the )?(?:new )?skill"
            r"(?: called| named)?\s+(?P<name>`[^`]+`|\"[^\"]+\"|[\w-]+)(?::\s*(?P<body>.+))?",
            _skill),
+    Phrase(r"(?:use|run|follow|load|apply) the skill\s+(?P<name>`[^`]+`|\"[^\"]+\"|[\w-]+)"
+           r"(?:\s+(?:on|for|with)\s+(?P<arguments>.+))?", _use_skill),
+    Phrase(r"/(?P<name>[a-z0-9-]+)(?:\s+(?P<arguments>.+))?", _use_skill),
+    Phrase(r"(?:find|search(?: for)?|which|what) skills? (?:for|on|about)\s+(?P<topic>.+)",
+           _find_skills),
     Phrase(rf"replace\s+(?P<old>`[^`]+`|\"[^\"]+\"|'[^']+'|.+?)\s+(?:with|by)\s+"
            rf"(?P<new>`[^`]*`|\"[^\"]*\"|'[^']*'|.+?)\s+in\s+(?:the file\s+)?{PATH}", _edit),
     Phrase(rf"change\s+(?P<old>`[^`]+`|\"[^\"]+\"|'[^']+'|.+?)\s+(?:to|into)\s+"
@@ -349,5 +371,6 @@ EXAMPLES = {
     "remember that I prefer tabs": "memory",
     "what did we say about backups?": "session_search",
     "save this as a skill called nightly-check": "skill_save",
+    "find skills for a full disk": "skill_search",
 }
 """What a person who asks may be shown, each with the tool it takes."""

@@ -275,7 +275,7 @@ class ChatScreen(Screen[None]):
         await self._read_memory()
         try:
             sessions = await runtime.sessions(limit=RECENT_SESSIONS)
-            skills = await anyio.to_thread.run_sync(runtime.skills)
+            skills = await anyio.to_thread.run_sync(runtime.skill_tree)
         except HermesError as error:
             self.chat.transcript.add_notice(str(error), "error")
             return
@@ -285,6 +285,7 @@ class ChatScreen(Screen[None]):
         self.chat.name_session(title)
         self._sessions.show(sessions, current, self.now())
         self._skills.show(skills)
+        self.completion.skills = skills
 
     async def _look_back(self) -> None:
         runtime, session = self.runtime, self.conversation.session
@@ -295,7 +296,7 @@ class ChatScreen(Screen[None]):
         except HermesError as error:
             self._warn_once(f"Nothing was remembered: {error}")
             return
-        self._tell_learnt([learnt] if learnt else [])
+        self._tell_learnt([learnt])
 
     def _look_after(self) -> None:
         """Use idle time, unless what was begun in it goes on."""
@@ -306,7 +307,10 @@ class ChatScreen(Screen[None]):
     async def _use_idle_time(self, runtime: Runtime) -> None:
         current = self.conversation.session.id if self.conversation.session else ""
         try:
-            self._tell_learnt(await runtime.look_after(but=current))
+            looked = await runtime.look_after(but=current)
+            self._tell_learnt(looked.learnt)
+            if looked.notice:
+                self.chat.transcript.add_notice(looked.notice, "info")
         except HermesError as error:
             self._warn_once(str(error))
 
@@ -402,11 +406,13 @@ class ChatScreen(Screen[None]):
         return text
 
     def _run_slash(self, name: str, argument: str) -> None:
-        if (command := BY_SLASH.get(name)) is None:
-            self.flash(f"There is no command /{name[:30]}. Type / to see them all.")
-        else:
+        if (command := BY_SLASH.get(name)) is not None:
             self.prompt.take()
             self.action_command(command.id, argument)
+        elif any(skill.name == name for skill in self.completion.skills):
+            self.submit(self._take_prompt())
+        else:
+            self.flash(f"There is no command /{name[:30]}. Type / to see them all.")
 
     def on_prompt_take_back(self) -> None:
         if self.conversation.queued:

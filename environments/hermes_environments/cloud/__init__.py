@@ -1,0 +1,1 @@
+"""Sandboxes in the cloud that are paid for while they are awake."""

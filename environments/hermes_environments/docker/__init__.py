@@ -1,0 +1,3 @@
+"""Docker containers."""
+
+from hermes_environments.docker.environment import DockerEnvironment as DockerEnvironment

@@ -1,0 +1,5 @@
+"""Singularity and Apptainer instances."""
+
+from hermes_environments.singularity.environment import (
+    SingularityEnvironment as SingularityEnvironment,
+)

@@ -1,0 +1,177 @@
+"""`hermes skills analyze` and `prune`: how the skills have done, and which may go."""
+
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import anyio.to_thread
+
+from hermes_tui.cli.diagnostics import Ink
+from hermes_tui.cli.printing import count, print_json, print_line, say
+from hermes_tui.cli.skill_desk import Desk, confidence_as_json, day, listed
+from hermes_tui.config.paths import shown
+from hermes_tui.core.errors import ConfigError, StoreError
+from hermes_tui.core.skills import Skill, Use
+from hermes_tui.learning.stale_references import stale_references
+from hermes_tui.skills.confidence import WEIGHTS
+from hermes_tui.skills.library import Shelf
+from hermes_tui.skills.pruning import Prunable, prunable
+from hermes_tui.skills.skills import Standing, body_of, files_of
+
+NAME_COLUMNS = 28
+_SPAN = re.compile(r"(\d{1,5})\s*(d|days?|w|weeks?|m|months?|y|years?)?\Z")
+_DAYS = {"d": 1, "w": 7, "m": 30, "y": 365}
+
+
+async def analyze(desk: Desk, as_json: bool) -> None:
+    """Print how every skill has done, what deserves mending, and what may be archived.
+
+    Raises:
+        StoreError: the record of uses cannot be read.
+    """
+    _check_record(desk)
+    shelf = await desk.skills.shelf()
+    standings = await desk.skills.standings(shelf)
+    uses = await desk.store.skill_uses.all() if desk.store else {}
+    old = prunable(shelf.skills, standings, datetime.now(UTC))
+    rows = [_row(skill, standings[skill.name], uses.get(skill.name, ())) for skill in shelf.skills]
+    rows.sort(key=lambda row: (-row["uses"], row["name"]))
+    stale = await anyio.to_thread.run_sync(_stale, shelf)
+    for row in rows:
+        row["stale"] = stale.get(row["name"], [])
+    if as_json:
+        broken = [{"path": str(one.path), "problem": one.problem} for one in shelf.broken]
+        told = [{**row, "confidence": confidence_as_json(row["confidence"])} for row in rows]
+        print_json({"skills": told, "broken": broken, "prune": [one.skill.name for one in old]})
+        return
+    _print_table(rows)
+    _print_faults(shelf, rows)
+    used = sum(1 for row in rows if row["uses"])
+    say(f"{count(len(rows), 'skill')}, {used:,} of them used.")
+    if old:
+        names = listed(one.skill.name for one in old)
+        say(f"Idle and of little help: {names}. Archive with: hermes skills prune")
+
+
+async def prune(
+    desk: Desk, threshold: str, confidence: float, with_hub: bool, dry_run: bool, yes: bool
+) -> None:
+    """Archive what Hermes wrote, nobody used for long and seldom helped, after asking.
+
+    Raises:
+        ConfigError: `threshold` is no span of days.
+        RefusedError: the person did not say yes.
+        StoreError: the record of uses cannot be read.
+    """
+    idle = span(threshold)
+    _check_record(desk)
+    shelf = await desk.skills.shelf()
+    found = prunable(
+        shelf.skills, await desk.skills.standings(shelf), datetime.now(UTC),
+        idle=idle, confidence=confidence, with_hub=with_hub,
+    )  # fmt: skip
+    # Only those in the person's own folder have a place they can be archived to.
+    found = [one for one in found if desk.skills.path_of(one.skill)]
+    if not found:
+        say(f"No skill is idle for {idle.days:,} days and below {confidence:.2f}.")
+        return
+    for one in found:
+        print_line(_prune_line(one))
+    if dry_run:
+        say(f"{count(len(found), 'skill')} would be archived.")
+        return
+    question = f"Archive {count(len(found), 'skill')}?"
+    await desk.agree(question, yes=yes, refused="Nothing was archived.")
+    await desk.adopt(needed=False)
+    for one in found:
+        reason = f"Idle for {one.idle_days:,} days, confidence {one.standing.confidence.mean:.2f}."
+        path = desk.skills.path_of(one.skill) or one.skill.name
+        await desk.skills.repository.archive(path, reason=reason, by_user=True)
+    say(f"Archived {count(len(found), 'skill')}. Bring one back with: hermes skills restore NAME")
+    desk.warn_without_history()
+
+
+def span(text: str) -> timedelta:
+    """`90d`, `12w`, `6m` (of 30 days) or `1y`; a number alone is days.
+
+    Raises:
+        ConfigError: it is none of these.
+    """
+    if match := _SPAN.match(text.strip().lower()):
+        return timedelta(days=int(match[1]) * _DAYS[(match[2] or "d")[0]])
+    raise ConfigError(f"{text!r} is no span of time.", hint="Give one such as 90d, 12w or 6m.")
+
+
+def _check_record(desk: Desk) -> None:
+    if desk.store is None:
+        raise StoreError(
+            "What came of the skills is not known while the store cannot be opened.",
+            hint="See `hermes doctor`.",
+        )
+
+
+def _row(skill: Skill, standing: Standing, uses: Sequence[Use]) -> dict[str, Any]:
+    outcomes: dict[str, int] = {}
+    for use in uses:
+        if use.how != "hinted" and use.outcome is not None:
+            outcomes[use.outcome] = outcomes.get(use.outcome, 0) + 1
+    good = sum(number for what, number in outcomes.items() if WEIGHTS[what][0])  # type: ignore[index]
+    told = sum(number for what, number in outcomes.items() if any(WEIGHTS[what]))  # type: ignore[index]
+    return {
+        "name": skill.name,
+        "origin": skill.origin,
+        "state": standing.state,
+        "pinned": skill.is_pinned,
+        "uses": standing.uses,
+        "hints": sum(1 for use in uses if use.how == "hinted"),
+        "last_used": standing.last_used,
+        "confidence": standing.confidence,
+        "outcomes": outcomes,
+        "succeeded": good,
+        "judged": told,
+        "success_rate": round(good / told, 3) if told else None,
+        "problems": skill.problems,
+        "path": str(skill.path),
+    }
+
+
+def _stale(shelf: Shelf) -> dict[str, list[str]]:
+    """What each skill names that is not there; those that came with Hermes are for any machine."""
+    names = [skill.name for skill in shelf.skills]
+    return {
+        skill.name: stale_references(skill, body_of(skill), files=files_of(skill.path), names=names)
+        for skill in shelf.skills
+        if skill.origin != "bundled"
+    }
+
+
+def _print_table(rows: Sequence[Mapping[str, Any]]) -> None:
+    ink = Ink(sys.stdout)
+    wide = min(max((len(row["name"]) for row in rows), default=0), NAME_COLUMNS)
+    if rows and sys.stdout.isatty():
+        heading = f"{'name':<{wide}}  {'state':<9}  {'uses':>5}  {'last used':<10}  {'worked':<9}"
+        sys.stdout.write(ink.dim(f"{heading}  confidence") + "\n")
+    for row in rows:
+        worked = f"{row['succeeded']} of {row['judged']}" if row["judged"] else "-"
+        print_line(
+            f"{row['name']:<{wide}}  {row['state']:<9}  {row['uses']:>5}  "
+            f"{day(row['last_used']):<10}  {worked:<9}  {row['confidence']}"
+        )
+
+
+def _print_faults(shelf: Shelf, rows: Sequence[Mapping[str, Any]]) -> None:
+    for row in rows:
+        for problem in (*row["problems"], *row["stale"]):
+            say(f"! {row['name']}: {problem}")
+    for broken in shelf.broken:
+        say(f"! {shown(broken.path)}: {broken.problem}")
+
+
+def _prune_line(one: Prunable) -> str:
+    standing = one.standing
+    return (
+        f"{one.skill.name:<{NAME_COLUMNS}}  {one.skill.origin:<6}  idle {one.idle_days:>4} days  "
+        f"{count(standing.uses, 'use'):<8}  confidence {standing.confidence}"
+    )

@@ -1,0 +1,114 @@
+"""What a skill names that is no longer there, as far as a look at this machine tells."""
+
+import re
+import shutil
+from collections.abc import Collection, Iterator
+from functools import cache
+from pathlib import Path
+
+from hermes_tui.core.skills import Skill
+from hermes_tui.learning.checks import steps
+
+MAX_NAMED = 5
+"""Of each kind; a skill about another system names dozens."""
+_SHELLS = frozenset({"", "bash", "sh", "shell", "console", "zsh"})
+_SYSTEM_ROOTS = frozenset(
+    {"bin", "etc", "home", "lib", "mnt", "opt", "root", "sbin", "srv", "usr", "Users", "var"}
+)
+_NO_PROGRAMS = frozenset(
+    """
+    alias break case cd command continue declare do done echo elif else esac eval exec exit export
+    false fi for function getopts hash if in let local popd printf pushd pwd read readonly return
+    select set shift shopt source test then time times trap true type typeset ulimit umask unalias
+    unset until wait while
+    """.split()  # noqa: SIM905  a list of as many quoted words is no easier to read
+)
+"""What a shell knows by itself, also where no program of that name is installed."""
+
+
+def stale_references(
+    skill: Skill, body: str, *, files: Collection[str], names: Collection[str]
+) -> list[str]:
+    """What is missing, a sentence for each kind. Looks at the disk.
+
+    Args:
+        files: Those beside its `SKILL.md`.
+        names: Of all skills there are.
+    """
+    kinds = (
+        ("It names files it does not have", _missing_files(body, files)),
+        ("It names skills that are gone", _missing_skills(skill, body, names)),
+        ("It names paths this machine does not have", _missing_paths(body)),
+        ("It runs commands this machine does not have", _missing_commands(body)),
+    )
+    return [
+        f"{what}: {', '.join(listed[:MAX_NAMED])}"
+        f"{f' and {len(listed) - MAX_NAMED} more' if len(listed) > MAX_NAMED else ''}."
+        for what, found in kinds
+        if (listed := sorted(set(found)))
+    ]
+
+
+def _missing_files(body: str, files: Collection[str]) -> Iterator[str]:
+    for path in _forms()["file"].findall(body):
+        name = path.rstrip(".,:;")
+        is_folder = any(file.startswith(f"{name.rstrip('/')}/") for file in files)
+        if name not in files and not is_folder:
+            yield name
+
+
+def _missing_skills(skill: Skill, body: str, names: Collection[str]) -> Iterator[str]:
+    for match in _forms()["skill"].finditer(body):
+        name = next(group for group in match.groups() if group)
+        if name not in names and name != skill.name:
+            yield name
+
+
+def _missing_paths(body: str) -> Iterator[str]:
+    for path in _forms()["path"].findall(body):
+        name = path.rstrip(".,:;")
+        try:
+            full = Path(name).expanduser()
+            is_here = name.startswith("~/") or full.parts[1] in _SYSTEM_ROOTS
+            if is_here and not full.exists():
+                yield name
+        except (OSError, RuntimeError, IndexError):
+            continue
+
+
+def _missing_commands(body: str) -> Iterator[str]:
+    for language, code in _forms()["code"].findall(body):
+        if language.strip().lower() not in _SHELLS:
+            continue
+        defined = set(_forms()["function"].findall(code))
+        # A transcript of a console tells commands by their prompt.
+        typed = re.findall(r"^\$ (.*)$", code, re.MULTILINE)
+        text = _forms()["comment"].sub("", "\n".join(typed) or code.replace("\\\n", " "))
+        for step in steps(text):
+            match = _forms()["command"].match(step.text)
+            name = match[1] if match else ""
+            if name and name not in _NO_PROGRAMS | defined and not _is_command(name):
+                yield name
+
+
+def _is_command(name: str) -> bool:
+    return shutil.which(name) is not None  # pyright: ignore[reportDeprecated]  for Windows only
+
+
+@cache
+def _forms() -> dict[str, re.Pattern[str]]:
+    return {
+        "file": re.compile(r"(?<![\w/.-])(?:scripts|references|assets)/(?![A-Z]{3})[\w./-]*\w"),
+        "skill": re.compile(
+            r"skill_load\(?[\s\"'`{:name]*[\"'`]([a-z0-9]+(?:-[a-z0-9]+)+)[\"'`]"
+            r"|\bthe skills? `([a-z0-9]+(?:-[a-z0-9]+)*)`|\bthe `([a-z0-9]+(?:-[a-z0-9]+)*)` skill"
+        ),
+        # No placeholder, no address, nothing with a variable or a pattern in it.
+        "path": re.compile(r"(?<![\w/:.~$>}<@-])(~?/[\w.@+-]+(?:/[\w.@+-]+)+)(?![\w/*<${])"),
+        "code": re.compile(r"^(?:```|~~~)([^\n`]*)\n(.*?)^(?:```|~~~)", re.MULTILINE | re.DOTALL),
+        "comment": re.compile(r"(?:^|(?<=\s))#.*", re.MULTILINE),
+        "function": re.compile(r"^\s*(?:function )?([\w-]+) ?\(\)", re.MULTILINE),
+        "command": re.compile(
+            r"(?:sudo (?:-\w+ )*|\w+=[^\s$(`]* +)*([a-z][\w.+-]*)(?=\s+[^\s=(]|\Z)(?!\s*\()"
+        ),
+    }
