@@ -1,11 +1,8 @@
 """Figures of the skills' history: a repository of any size, what each operation costs, kills.
 
-`just bench skills` calls these; by itself it runs all of them:
-
-    uv run python -m bench.skill_history [--kills 20]
+`just bench skills` prints them.
 """
 
-import argparse
 import asyncio
 import random
 import statistics
@@ -14,8 +11,6 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-
-import anyio
 
 from bench.kernel import row
 from hermes_tui.skills.repository import SkillRepository
@@ -163,19 +158,3 @@ def writers(processes: int = 4, times: int = 25) -> None:
         seconds = time.perf_counter() - started
         commits = int(git(folder, "rev-list", "--count", "HEAD"))
     row(f"{processes} processes x {times}, {seconds:.1f} s", f"{commits}", f"{processes * times}")
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--kills", type=int, default=20)
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as home:
-        folder = Path(home) / "skills"
-        build(folder)
-        anyio.run(measure, folder)
-    writers()
-    kills(options.kills)
-
-
-if __name__ == "__main__":
-    main()

@@ -8,6 +8,7 @@ line as `skill<TAB>request`; nothing in a skill was written to fit them.
 """
 
 import argparse
+import os
 import shutil
 import statistics
 import tempfile
@@ -18,6 +19,7 @@ from random import Random
 
 import anyio
 
+from bench import skill_history
 from bench.kernel import row
 from hermes_tui.skills.catalog import HINT_RELEVANCE, catalog
 from hermes_tui.skills.library import Library, Root
@@ -137,16 +139,22 @@ def _ms(seconds: float) -> str:
     return f"{seconds * 1000:.1f} ms"
 
 
-async def main() -> None:
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="a tenth of everything")
-    count = COUNT // 10 if parser.parse_args().quick else COUNT
+    parser.add_argument("--quick", action="store_true", help="fewer skills and kills")
+    is_quick = parser.parse_args().quick
+    count = COUNT // 10 if is_quick else COUNT
+    print(f"load {os.getloadavg()[0]:.2f}")
     with tempfile.TemporaryDirectory() as folder:
         skills, home = Path(folder, "skills"), Path(folder, "home")
         home.mkdir()
         make(skills, count)
-        await finding(skills, home)
+        anyio.run(finding, skills, home)
+        skill_history.build(Path(folder, "versioned"))
+        anyio.run(skill_history.measure, Path(folder, "versioned"))
+    skill_history.writers()
+    skill_history.kills(2 if is_quick else 20)
 
 
 if __name__ == "__main__":
-    anyio.run(main)
+    main()

@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import anyio
+from msgspec import Struct
 
 from hermes_environments import local_files, processes
 from hermes_environments.base import FRIENDLY, BaseEnvironment
 from hermes_environments.channel import Channel
 from hermes_environments.child import Children
+from hermes_environments.options import read_options
 from hermes_environments.worker import EXEC_ID, quote
 from hermes_tui.core.environment import Attendant
 from hermes_tui.core.errors import ConfigError, EnvironmentUnavailableError
@@ -20,6 +22,13 @@ GRACE_SECONDS = 0.5
 """Between TERM and KILL."""
 PATIENCE_SECONDS = 3.5
 """For KILL to take effect."""
+
+
+class LocalOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a place on this machine may set."""
+
+    workdir: str = ""
+    """Where commands start; `~` is the person's home."""
 
 
 class LocalEnvironment(BaseEnvironment):
@@ -35,18 +44,14 @@ class LocalEnvironment(BaseEnvironment):
         options: Mapping[str, object],
         attendant: Attendant | None = None,
     ) -> None:
-        """`cwd` defaults to Hermes's own; no `options` are known."""
+        """`cwd` defaults to Hermes's own; a place's `workdir` goes before it."""
         del attendant  # nothing here takes long or has to be asked
         if "target" in options:
             raise ConfigError(
                 f"{name!r} names no environment: this machine is `local`, without a target.",
                 hint="Leave out what follows the colon, or give a folder with --cwd.",
             )
-        if options:
-            raise ConfigError(
-                f"The local environment has no setting {next(iter(options))!r}.",
-                hint="Remove it from the configuration.",
-            )
+        cwd = read_options(LocalOptions, options, environment=name).workdir or cwd
         where = Path(cwd).expanduser().absolute() if cwd else Path.cwd()
         super().__init__(name, cwd=str(where), state_dir=state_dir)
         self._variables = child_environment(os.environ, pass_env=pass_env) | FRIENDLY

@@ -61,6 +61,14 @@ class Loaded(Struct, frozen=True):
     """Gaps the arguments did not fill."""
 
 
+class SkillFile(Struct, frozen=True):
+    """A file beside a `SKILL.md`."""
+
+    path: str
+    content: bytes
+    is_program: bool
+
+
 class Skills:
     """Joins the folders, their history, the index and the record of uses.
 
@@ -323,6 +331,22 @@ def files_of(folder: Path) -> list[str]:
             continue
         if inside.as_posix() != FILE:
             found.append(inside.as_posix())
+    return found
+
+
+def read_files_of(loaded: Loaded) -> list[SkillFile]:
+    """The files of a loaded skill.
+
+    Raises:
+        ToolError: one cannot be read.
+    """
+    found: list[SkillFile] = []
+    for path in loaded.files:
+        file = loaded.skill.path / path
+        try:
+            found.append(SkillFile(path, file.read_bytes(), bool(file.stat().st_mode & 0o100)))
+        except OSError as error:
+            raise ToolError(f"{path} cannot be read: {error.strerror}.") from error
     return found
 
 

@@ -1,14 +1,16 @@
 """`skill_search`, `skill_load` and `skill_save`: procedures read when they are needed."""
 
+import shlex
 from typing import Annotated, Any
 
+import anyio.to_thread
 from msgspec import Meta, Struct
 
 from hermes_tui.core.errors import HermesError, ToolError
 from hermes_tui.core.messages import Diff
 from hermes_tui.safety.risk import Assessment, worst
 from hermes_tui.skills.lint import Draft
-from hermes_tui.skills.skills import Loaded, Saved, Skills, body_of
+from hermes_tui.skills.skills import Loaded, Saved, Skills, body_of, read_files_of
 from hermes_tui.skills.slots import with_outputs
 from hermes_tui.tools.registry import HARMLESS, Outcome, Say, Tool
 from hermes_tui.tools.workplace import Workplace
@@ -16,6 +18,8 @@ from hermes_tui.tools.workplace import Workplace
 SHELL_SECONDS = 20
 SHELL_CHARS = 4_000
 DESCRIPTION_CHARS = 200
+COPIED_BYTES = 1024 * 1024
+CACHE = 'printf %s "${XDG_CACHE_HOME:-$HOME/.cache}"'
 
 
 class SkillSearchArgs(Struct, frozen=True):
@@ -102,7 +106,8 @@ class _Loading:
         for command in await self._commands(args):
             await say(f"$ {command}\n")
             outputs[command] = await self._printed(command)
-        return _content(loaded, with_outputs(loaded.body, outputs), self._place(loaded))
+        place = await self._place(loaded) if loaded.files else ""
+        return _content(loaded, with_outputs(loaded.body, outputs), place)
 
     async def _commands(self, args: SkillLoadArgs) -> list[str]:
         """What the skill's text wants run, if the person trusts it as it is."""
@@ -120,10 +125,31 @@ class _Loading:
         text = result.output.text.strip()[:SHELL_CHARS]
         return text if result.exit_code == 0 else f"{text}\n(exit code {result.exit_code})".strip()
 
-    def _place(self, loaded: Loaded) -> str:
-        if self._workplace.name == "local":
-            return f"Folder (SKILL in its commands): {loaded.skill.path}"
-        return "Its files are not in this environment: read them with skill_load and `file`."
+    async def _place(self, loaded: Loaded) -> str:
+        """Where the skill's files are for a command that runs now."""
+        folder = str(loaded.skill.path)
+        if self._workplace.name != "local":
+            try:
+                folder = await self._copied(loaded)
+            except HermesError as error:
+                return f"Its files are not in this environment: {error.message}"
+        return f"Folder (SKILL in its commands): {folder}"
+
+    async def _copied(self, loaded: Loaded) -> str:
+        """Put the files beside the commands that will use them; returns that folder."""
+        environment = self._workplace.environment
+        files = await anyio.to_thread.run_sync(read_files_of, loaded)
+        if sum(len(one.content) for one in files) > COPIED_BYTES:
+            raise ToolError(f"together they have more than {COPIED_BYTES:,} bytes.")
+        cache = await environment.run(CACHE, timeout=SHELL_SECONDS, keep_state=False)
+        folder = f"{cache.output.text.strip()}/hermes/skills/{loaded.skill.name}"
+        for one in files:
+            await environment.write_file(f"{folder}/{one.path}", one.content)
+        programs = shlex.join(f"{folder}/{one.path}" for one in files if one.is_program)
+        if programs:
+            command = f"chmod +x -- {programs}"
+            await environment.run(command, timeout=SHELL_SECONDS, keep_state=False)
+        return folder
 
 
 class _Saving:

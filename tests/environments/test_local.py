@@ -311,3 +311,18 @@ async def test_of_two_spare_workers_one_is_let_go_of(environment: LocalEnvironme
         return all(channel._process.poll() is not None for channel in begun)
 
     await until(all_have_ended)
+
+
+async def test_a_place_on_this_machine_starts_in_its_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "project"
+    folder.mkdir()
+    place = LocalEnvironment(
+        "project", cwd="/", pass_env=(), state_dir=str(tmp_path), options={"workdir": str(folder)}
+    )
+    await place.open()
+    assert (await place.run("pwd", timeout=9)).output.text == f"{folder}\n"
+    await place.close()
+    with pytest.raises(ConfigError, match="has no setting 'workdri'. Did you mean 'workdir'"):
+        LocalEnvironment(
+            "project", cwd="/", pass_env=(), state_dir=str(tmp_path), options={"workdri": "/"}
+        )

@@ -37,8 +37,20 @@ class Room:
         self.tools = tools
         self.events: list[Event] = []
         self.skills: Skills
+        self.workplace: Workplace
         self.uses: Uses
         self.judged: list[Assessment] = []
+
+    async def go_to(self, folder: Path) -> None:
+        """Run commands in another place, whose home is `folder`."""
+        place = {"backend": "local", "workdir": str(folder)}
+        config = Config(environments={"box": place})
+        paths = Paths(home=folder / "home", config_file=folder / "config.yaml")
+        self.workplace.environment = build_environment(
+            "box", config=config, paths=paths, cwd=folder
+        )
+        await self.workplace.environment.open()
+        await self.workplace.environment.run(f"export XDG_CACHE_HOME={folder}/cache", timeout=9)
 
     async def call(self, name: str, /, **arguments: object) -> ToolResult:
         async def emit(event: Event) -> None:
@@ -81,8 +93,9 @@ async def room(tmp_path: Path) -> AsyncGenerator[Room, None]:
     async with Store.open(tmp_path / "hermes.db") as store:
         memory = Memory(MemoryFiles(tmp_path / "memory"), store.memory_items)
         skills = open_skills(paths, Config(skills=SkillsConfig(folders=[])), store=store)
+        workplace = Workplace(environment, home=str(tmp_path), open_other=other)
         tools = toolbox(
-            workplace=Workplace(environment, home=str(tmp_path), open_other=other),
+            workplace=workplace,
             shelf=shelf,
             search=store.search,
             memory=memory,
@@ -92,6 +105,7 @@ async def room(tmp_path: Path) -> AsyncGenerator[Room, None]:
         )
         made = Room(folder, ToolSet(tools, gate=gate, shelf=shelf), memory)
         made.skills = skills
+        made.workplace = workplace
         made.uses = store.skill_uses
         made.judged = judged
         yield made

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -121,6 +122,20 @@ async def test_only_a_trusted_skill_runs_what_its_text_asks_for(room: Room, tmp_
     assert "Today: twice" in loaded.content
     assert room.judged[-1].risk is Risk.EXECUTE
     assert (room.folder / "ran.txt").read_text() == "twice\n"
+
+
+async def test_files_of_a_skill_go_where_the_commands_run(room: Room, tmp_path: Path) -> None:
+    folder = await saved(room)
+    (folder / "scripts" / "look.sh").chmod(0o755)
+    there = tmp_path / "box"
+    there.mkdir()
+    await room.go_to(there)
+    loaded = await room.call("skill_load", name="unit-fails")
+    copied = re.search(r"Folder \(SKILL in its commands\): (.*)", loaded.content)
+    assert copied
+    assert copied[1] != str(folder)
+    ran = await room.call("terminal", command=f"{copied[1]}/scripts/look.sh")
+    assert "looked" in ran.content
 
 
 async def test_nothing_found_says_among_how_many(room: Room) -> None:
