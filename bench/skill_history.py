@@ -89,7 +89,7 @@ async def measure(folder: Path, *, times: int = 20) -> None:
         ("adopt, one changed", 120, adopt_one),
     )
     for what, goal, operation in operations:
-        async with _Pulse() as pulse:
+        async with Pulse() as pulse:
             first = await _timed(operation)
             rest = [await _timed(operation) for _ in range(times)]
         tail = sorted(rest)[int(len(rest) * 0.95) - 1]
@@ -108,13 +108,13 @@ async def _timed(operation: Callable[[], Awaitable[object]]) -> float:
     return (time.perf_counter() - started) * 1000
 
 
-class _Pulse:
+class Pulse:
     """The longest the event loop kept a task from running."""
 
     def __init__(self) -> None:
         self.worst = 0.0
 
-    async def __aenter__(self) -> "_Pulse":
+    async def __aenter__(self) -> "Pulse":
         self._task = asyncio.create_task(self._beat())
         return self
 

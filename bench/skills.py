@@ -1,4 +1,4 @@
-"""The figures of skills: many of them in the prompt, found, versioned.
+"""The figures of skills: many of them in the prompt, found, audited, versioned.
 
     just bench skills [--quick]
 
@@ -19,7 +19,7 @@ from random import Random
 
 import anyio
 
-from bench import skill_history
+from bench import skill_audit, skill_history
 from bench.kernel import row
 from hermes_tui.skills.catalog import HINT_RELEVANCE, catalog
 from hermes_tui.skills.library import Library, Root
@@ -150,6 +150,7 @@ def main() -> None:
         home.mkdir()
         make(skills, count)
         anyio.run(finding, skills, home)
+        anyio.run(skill_audit.measure, skills, home)
         skill_history.build(Path(folder, "versioned"))
         anyio.run(skill_history.measure, Path(folder, "versioned"))
     skill_history.writers()

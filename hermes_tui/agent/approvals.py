@@ -89,8 +89,8 @@ class Nobody:
         return Approval(
             "deny",
             "Nobody is there to ask. `--mode auto-edit` allows changes to files below the working "
-            "directory, `--mode full-auto` commands too; what lies outside or holds credentials "
-            "always has to be asked",
+            "directory, `--mode full-auto` commands too; what lies outside, holds credentials "
+            "or changes Hermes itself always has to be asked",
         )
 
     async def ask(self, question: str, choices: Sequence[str] = ()) -> str:

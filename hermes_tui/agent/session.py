@@ -28,6 +28,9 @@ from hermes_tui.core.ports import Journal, Model, ModelRequest, Prefix, Tools
 from hermes_tui.core.tasks import task_group
 from hermes_tui.core.usage import Usage
 
+HINT_SECONDS = 1.0
+"""How long a prompt waits for what the model should know beside it."""
+
 LOG = logging.getLogger(__name__)
 
 EVENT_BUFFER = 256
@@ -196,8 +199,7 @@ class Session:
         async with send:
             try:
                 try:
-                    hint = await self._hint(prompt)
-                    await self._add(user(prompt, hint))  # even a turn cancelled at once keeps it
+                    await self._begin(prompt)
                 finally:
                     await send.send(TurnStarted(self.id))
                 await send.send(MessageAdded(self.history[-1]))
@@ -227,12 +229,16 @@ class Session:
                 await send.send(MessageAdded(message))
             await send.send(finish)
 
-    async def _hint(self, prompt: str) -> str:
+    async def _begin(self, prompt: str) -> None:
+        """Take the prompt into the history; even a turn cancelled at once keeps it."""
+        hint = ""
         try:
-            return await self._hints(prompt)
+            with anyio.move_on_after(HINT_SECONDS):
+                hint = await self._hints(prompt)
         except HermesError as error:
             LOG.warning("No hints: %s", error)
-            return ""
+        finally:
+            await self._add(user(prompt, hint))
 
     async def _keep(self, event: Event) -> None:
         """Note what the history needs of an event, before anybody sees it."""

@@ -135,7 +135,7 @@ def _skills(*, archived: bool = False) -> list[tuple[str, str, str]]:
     from hermes_tui.core.errors import HermesError
     from hermes_tui.safety.terminal_text import visible_line
     from hermes_tui.skills.library import Library, list_skills
-    from hermes_tui.skills.roots import roots
+    from hermes_tui.skills.roots import trusted_roots
     from hermes_tui.skills.skill_files import ARCHIVE
 
     try:
@@ -146,7 +146,8 @@ def _skills(*, archived: bool = False) -> list[tuple[str, str, str]]:
     if archived:
         found = list_skills(paths.skills_dir / ARCHIVE)
     else:
-        places = roots(paths, folders=config.skills.folders)
+        folders = config.skills.folders
+        places = trusted_roots(paths, folders=folders, folder=current_folder())
         found = list(Library(places, cache=paths.run_dir / "skills.heads").load().skills)
     return [(one.name, one.category, visible_line(one.description, limit=60)) for one in found]
 

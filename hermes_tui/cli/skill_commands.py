@@ -10,20 +10,26 @@ import anyio.to_thread
 
 from hermes_tui.cli.diagnostics import Ink
 from hermes_tui.cli.printing import count, print_json, print_line, say
-from hermes_tui.cli.skill_desk import Desk, confidence_as_json, day, listed
-from hermes_tui.config.paths import shown
+from hermes_tui.cli.skill_desk import (
+    NAME_COLUMNS,
+    Desk,
+    confidence_as_json,
+    day,
+    listed,
+    outcomes_of,
+    print_table,
+)
+from hermes_tui.config.paths import current_folder, shown
 from hermes_tui.core.errors import HermesError, StoreError
 from hermes_tui.core.skills import Skill
+from hermes_tui.runtime.skills import open_trust, unread_skills
 from hermes_tui.safety.terminal_text import visible, visible_line
 from hermes_tui.skills.catalog import obstacle
 from hermes_tui.skills.library import Broken, Shelf
 from hermes_tui.skills.skill import FILE, read_text
 from hermes_tui.skills.skills import Standing, body_of, files_of
 from hermes_tui.skills.slots import shell_commands, slots
-from hermes_tui.skills.trust import NAME as TRUST_FILE
-from hermes_tui.skills.trust import Trust
 
-NAME_COLUMNS = 28
 SHOWN_FILE_BYTES = 100_000
 
 
@@ -42,9 +48,15 @@ async def list_skills(desk: Desk, everything: bool, category: str, as_json: bool
         return
     if not rows:
         say(_nothing(shelf, category))
-    _print_table(rows)
+    _print_list(rows)
     if not everything:
         _say_what_is_left_out(desk, shelf)
+    if unread := await anyio.to_thread.run_sync(unread_skills, desk.paths, current_folder()):
+        are = "is" if len(unread) == 1 else "are"
+        say(
+            f"{count(len(unread), 'skill')} of this project {are} not read; "
+            f"`hermes skills trust --project` reads {'it' if len(unread) == 1 else 'them'}."
+        )
 
 
 async def show(desk: Desk, name: str, version: str, with_files: bool, as_json: bool) -> None:
@@ -173,12 +185,10 @@ def _as_json(row: Mapping[str, Any]) -> dict[str, Any]:
     return {**row, "confidence": confidence and confidence_as_json(confidence)}
 
 
-def _print_table(rows: Sequence[Mapping[str, Any]]) -> None:
-    ink = Ink(sys.stdout)
+def _print_list(rows: Sequence[Mapping[str, Any]]) -> None:
     wide = min(max((len(row["name"]) for row in rows), default=0), NAME_COLUMNS)
-    if rows and sys.stdout.isatty():
-        heading = f"{'name':<{wide}}  {'ver':>4}  {'from':<8} {'state':<9} {'conf':>4} {'uses':>5}"
-        sys.stdout.write(ink.dim(f"{heading}  last used") + "\n")
+    heading = f"{'name':<{wide}}  {'ver':>4}  {'from':<8} {'state':<9} {'conf':>4} {'uses':>5}"
+    lines: list[str] = []
     for row in rows:
         version = f"v{row['version']}" if row["version"] else "-"
         state = "pinned" if row["pinned"] and row["state"] == "active" else row["state"] or "-"
@@ -187,7 +197,8 @@ def _print_table(rows: Sequence[Mapping[str, Any]]) -> None:
             f"{row['name']:<{wide}}  {version:>4}  {row['origin'] or '-':<8} {state:<9} "
             f"{conf:>4} {row['uses']:>5}  {day(row['last_used']):<10}  "
         )
-        print_line(_fitted(head, row["description"] or row["problem"]))
+        lines.append(_fitted(head, row["description"] or row["problem"]))
+    print_table(f"{heading}  last used", lines)
 
 
 def _fitted(head: str, told: Skill | str) -> str:
@@ -219,7 +230,7 @@ def _say_what_is_left_out(desk: Desk, shelf: Shelf) -> None:
 
 
 async def _facts(desk: Desk, skill: Skill) -> dict[str, Any]:
-    from hermes_tui.learning.evaluation_files import told_evidence  # 60 ms a list need not pay
+    from hermes_tui.learning.evaluation.files import told_evidence  # 60 ms a list need not pay
 
     shelf = Shelf((skill,))
     standing = (await _standings(desk, shelf)).get(skill.name)
@@ -232,21 +243,12 @@ async def _facts(desk: Desk, skill: Skill) -> dict[str, Any]:
             "uses": standing.uses,
             "last_used": standing.last_used,
         }
-    row["outcomes"] = await _outcomes(desk, skill)
-    row["trusted"] = Trust(desk.paths.home / TRUST_FILE).is_trusted(skill)
-    row["evidence"] = told_evidence(desk.paths.home, skill)
+    uses = await desk.store.skill_uses.of(skill.name) if desk.store else ()
+    row["outcomes"] = outcomes_of(uses)
+    row["trusted"] = open_trust(desk.paths).is_trusted(skill)
+    row["evidence"] = told_evidence(desk.paths.evals_dir, skill)
     row["metadata"] = skill.metadata
     return row
-
-
-async def _outcomes(desk: Desk, skill: Skill) -> dict[str, int]:
-    """How often each outcome came of loading it."""
-    outcomes: dict[str, int] = {}
-    if desk.store is not None:
-        for use in await desk.store.skill_uses.of(skill.name):
-            if use.how != "hinted" and use.outcome is not None:
-                outcomes[use.outcome] = outcomes.get(use.outcome, 0) + 1
-    return outcomes
 
 
 def _print_facts(desk: Desk, skill: Skill, facts: Mapping[str, Any], files: Sequence[str]) -> None:

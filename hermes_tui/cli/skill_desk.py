@@ -2,7 +2,8 @@
 
 import os
 import sys
-from collections.abc import Awaitable, Callable, Iterable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime
 from functools import partial
@@ -14,14 +15,14 @@ from msgspec import Struct
 from hermes_tui.agent.approvals import Nobody
 from hermes_tui.cli.asking import TerminalHuman
 from hermes_tui.cli.diagnostics import Ink
-from hermes_tui.cli.printing import count, say
+from hermes_tui.cli.printing import count, print_line, say
 from hermes_tui.config.load import load_config
 from hermes_tui.config.paths import Paths, current_folder, find_paths, shown
 from hermes_tui.config.schema import Config
 from hermes_tui.config.secrets import Secrets, load_secrets
 from hermes_tui.core.errors import HermesError, NotFoundError, RefusedError, StoreError
 from hermes_tui.core.ports import Human
-from hermes_tui.core.skills import Skill
+from hermes_tui.core.skills import Skill, Use
 from hermes_tui.runtime.skills import open_skills
 from hermes_tui.safety.terminal_text import visible
 from hermes_tui.skills.confidence import Confidence
@@ -32,6 +33,7 @@ from hermes_tui.store.store import Store
 from hermes_tui.tools.toolsets import toolsets_of
 
 Rest = ParamSpec("Rest")
+NAME_COLUMNS = 28
 NAMED = 5
 """Skills named in a sentence; of more only the number is said."""
 
@@ -181,7 +183,9 @@ def run(
             except StoreError as error:
                 say(f"Without the record of uses: {error}")
             toolsets = partial(toolsets_of, config.tools.disabled)
-            skills = open_skills(paths, config, store=store, toolsets=toolsets)
+            skills = open_skills(
+                paths, config, store=store, toolsets=toolsets, folder=current_folder()
+            )
             stack.callback(skills.repository.close)
             human: Human = TerminalHuman() if is_seen else Nobody()
             desk = Desk(paths, config, skills, human, store, secrets)
@@ -202,6 +206,19 @@ def confidence_as_json(confidence: Confidence) -> dict[str, float]:
     """`mean`, `low` and `high`, each from 0 to 1."""
     ends = {"mean": confidence.mean, "low": confidence.low, "high": confidence.high}
     return {name: round(value, 3) for name, value in ends.items()}
+
+
+def outcomes_of(uses: Iterable[Use]) -> dict[str, int]:
+    """How often each outcome came of loading a skill."""
+    return Counter(use.outcome for use in uses if use.how != "hinted" and use.outcome is not None)
+
+
+def print_table(heading: str, lines: Sequence[str]) -> None:
+    """Lines under a heading that only a terminal gets."""
+    if lines and sys.stdout.isatty():
+        sys.stdout.write(Ink(sys.stdout).dim(heading) + "\n")
+    for line in lines:
+        print_line(line)
 
 
 def day(at: datetime | None) -> str:

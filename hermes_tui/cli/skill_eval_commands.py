@@ -26,12 +26,12 @@ from hermes_tui.cli.skill_desk import Desk
 from hermes_tui.config.logs import log_to
 from hermes_tui.config.paths import Paths, find_paths, shown, working_folder
 from hermes_tui.config.secrets import load_secrets
-from hermes_tui.core.errors import ConfigError, StoreError
+from hermes_tui.core.errors import ConfigError, RefusedError, StoreError
 from hermes_tui.core.ports import Model
-from hermes_tui.core.skills import Skill
+from hermes_tui.core.skills import Origin, Skill
 from hermes_tui.core.tasks import task_group
 from hermes_tui.core.usage import estimated_tokens
-from hermes_tui.learning.evaluation import (
+from hermes_tui.learning.evaluation.evaluation import (
     Arm,
     Evaluation,
     Place,
@@ -40,7 +40,7 @@ from hermes_tui.learning.evaluation import (
     Work,
     estimated_cost,
 )
-from hermes_tui.learning.evaluation_files import (
+from hermes_tui.learning.evaluation.files import (
     Identity,
     Results,
     check_writable,
@@ -49,21 +49,21 @@ from hermes_tui.learning.evaluation_files import (
     remember,
     stamp_of,
 )
-from hermes_tui.learning.evaluation_report import (
+from hermes_tui.learning.evaluation.report import (
     MIN_PAIRS,
     Evidence,
     compared,
     report,
     summaries,
 )
-from hermes_tui.learning.evaluation_tasks import FILE as TASKS
-from hermes_tui.learning.evaluation_tasks import FOLDER, commands_of, read_tasks
+from hermes_tui.learning.evaluation.tasks import FILE as TASKS
+from hermes_tui.learning.evaluation.tasks import FOLDER, commands_of, read_tasks
 from hermes_tui.models.wrapped import close_model
 from hermes_tui.runtime.evaluation import ScratchArena
 from hermes_tui.runtime.models import build_model, warm_up
 from hermes_tui.runtime.named_settings import load_checked
 from hermes_tui.runtime.runtime import Overrides
-from hermes_tui.runtime.skills import open_skills
+from hermes_tui.runtime.skills import open_skills, open_trust
 from hermes_tui.skills.catalog import catalog, obstacle
 from hermes_tui.skills.skill import FILE
 from hermes_tui.skills.skills import body_of, files_of
@@ -74,6 +74,8 @@ ROOM = 3
 """How often the estimate a run of everything may take before it ends, unless told."""
 NOT_THERE = frozenset({"memory", "session_search", "clarify"})
 """Tools no run has: they would carry something from one to the next, or wait for a person."""
+OTHERS: frozenset[Origin] = frozenset({"hub", "foreign", "project"})
+"""Origins of skills somebody else wrote."""
 
 
 class Request(Struct, frozen=True, kw_only=True):
@@ -182,7 +184,7 @@ async def _subject(desk: Desk, request: Request, scratch: Path) -> _Subject:
 
 
 def _results_folder(desk: Desk, request: Request) -> Path:
-    return _given(request.out) or evaluations_folder(desk.paths.home, request.skill)
+    return _given(request.out) or evaluations_folder(desk.paths.evals_dir, request.skill)
 
 
 def _given(path: str) -> Path | None:
@@ -211,7 +213,7 @@ async def _agreed_budget(
 ) -> int:
     """Say what will happen and what it may take, and ask; the tokens agreed to."""
     plan = subject.plan
-    before = latest_evidence(desk.paths.home, plan.skill)
+    before = latest_evidence(desk.paths.evals_dir, plan.skill)
     known = max((one.tokens for one in before.summaries), default=0.0) if before else 0.0
     cost = estimated_cost(plan, prefix_tokens=await arena.prefix_tokens(), run_tokens=known)
     budget = request.budget or cost.tokens * ROOM
@@ -236,8 +238,39 @@ async def _agreed_budget(
         f"{', from what it took before' if known else ', a guess'}; "
         f"it ends at {budget:,} tokens (--budget)."
     )
-    await desk.agree("Go ahead?", yes=request.yes, refused="Nothing was run.")
+    if await anyio.to_thread.run_sync(_is_vouched_for, desk, subject):
+        await desk.agree("Go ahead?", yes=request.yes, refused="Nothing was run.")
+    else:
+        await _agree_to_somebody_elses(desk, subject)
     return budget
+
+
+def _is_vouched_for(desk: Desk, subject: _Subject) -> bool:
+    """Whether the person wrote what runs, or has trusted all of it as it is."""
+    if subject.skill.origin not in OTHERS:
+        return True
+    # Trust is in the files of now; nobody said anything of an older version's.
+    is_older_one_too = subject.old_version is not None
+    return not is_older_one_too and open_trust(desk.paths).is_trusted(subject.skill)
+
+
+async def _agree_to_somebody_elses(desk: Desk, subject: _Subject) -> None:
+    """Go on only when a person says so here and now: an option can come from anybody.
+
+    Raises:
+        RefusedError: they said no, or nobody is there to ask.
+    """
+    name = subject.skill.name
+    told = f"{name} is somebody else's, and you have not trusted it as it is."
+    if subject.old_version is not None:
+        told = f"{name} is somebody else's, and trust never covers its older versions."
+    if isinstance(desk.human, Nobody):
+        hint = f"Run this at a terminal, or look at it first and run `hermes skills trust {name}`."
+        if subject.old_version is not None:
+            hint = "Run this at a terminal, where you are asked."
+        raise RefusedError(f"{told} Nothing was run.", hint=hint)
+    say(f"! {told} What it says and brings runs with your rights.")
+    await desk.agree("Go ahead all the same?", yes=False, refused="Nothing was run.")
 
 
 async def _measured(
@@ -285,7 +318,7 @@ def _concluded(
     if evaluation.runs:
         results.finish(evaluation.runs, evidence)
         if evidence.effect is not None and not evidence.is_rehearsal:
-            remember(paths.home, evidence)
+            remember(paths.evals_dir, evidence)
     if request.as_json:
         found = msgspec.to_builtins(evidence)
         print_json({**found, "text": evidence.text, "runs": evaluation.runs})

@@ -43,18 +43,27 @@ async def log(desk: Desk, name: str, limit: int, as_json: bool) -> None:
         say(f"Not shown: {count(len(versions) - limit, 'older version')}; pass --limit.")
 
 
-async def diff(desk: Desk, name: str, old: str, new: str) -> None:
-    """Print what changed: with the newest version, since `old`, or between two versions."""
+async def diff(desk: Desk, name: str, old: str, new: str, as_json: bool) -> None:
+    """Print what changed: with the newest version, since `old`, or between two versions.
+
+    Raises:
+        NotFoundError: there is no such skill or version.
+    """
     await desk.adopt()
     path = await desk.path(name)
     repository = desk.skills.repository
     if not old:
-        versions = await repository.history(path, limit=2)
-        if len(versions) == 1:
-            say(f"{name!r} has only v{versions[0].number}; `hermes skills show` prints it.")
+        newest = await _newest(desk, name, path)
+        before = (await repository.history(path, limit=2))[1:]
+        if not before and not as_json:
+            say(f"{name!r} has only v{newest.number}; `hermes skills show` prints it.")
             return
-        new, old = (str(one.number) for one in versions)
+        new = str(newest.number)
+        old = str(before[0].number) if before else new
     text = await repository.diff(path, old, new or None)
+    if as_json:
+        print_json({"name": name, "old": old, "new": new or None, "diff": text})
+        return
     if not text:
         say("They are the same.")
     print_diff(text)
@@ -74,32 +83,41 @@ async def blame(desk: Desk, name: str, file: str, as_json: bool) -> None:
         print_line(f"{version:<{wide}}  {day(line.at)}  {who:<6}  {line.text}")
 
 
-async def roll_back(desk: Desk, name: str, version: str, reason: str, yes: bool) -> None:
+async def roll_back(
+    desk: Desk, name: str, version: str, reason: str, yes: bool, as_json: bool
+) -> None:
     """Make a new version that has what `version` had, after showing the difference.
 
     Raises:
+        NotFoundError: there is no such skill or version.
         RefusedError: the person did not say yes.
     """
     await desk.adopt()
     path = await desk.path(name)
     repository = desk.skills.repository
-    (newest,) = await repository.history(path, limit=1)
+    newest = await _newest(desk, name, path)
     is_gone = not any((desk.skills.folder / place / path).exists() for place in ("", ARCHIVE))
     text = "" if is_gone else await repository.diff(path, newest.number, version)
+    told = {"name": name, "restored": version, "diff": text}
     if not text and not is_gone:
+        if as_json:
+            print_json({**told, "changed": False, "version": newest.number})
         say(f"{name!r} is as it was in {_named(version)} already.")
         return
-    print_diff(text)
+    if not as_json:
+        print_diff(text)
     await desk.agree(
         f"Make {name} as it was in {_named(version)}?", yes=yes, refused="Nothing was changed."
     )
     made = await repository.roll_back(path, version, reason=reason)
+    if as_json:
+        print_json({**told, "changed": True, "version": made.number})
     say(f"v{made.number} of {name} has what {_named(version)} had.")
     if not (desk.skills.folder / path).exists():
         say(f"It stays archived; bring it back with: hermes skills restore {name}")
 
 
-async def undo(desk: Desk, name: str) -> None:
+async def undo(desk: Desk, name: str, as_json: bool) -> None:
     """Take the newest change of a skill back.
 
     Raises:
@@ -107,19 +125,22 @@ async def undo(desk: Desk, name: str) -> None:
     """
     await desk.adopt()
     path = await desk.path(name)
-    (newest,) = await desk.skills.repository.history(path, limit=1)
+    newest = await _newest(desk, name, path)
     made = await desk.skills.repository.undo(newest)
     if made is None:
         raise NotFoundError(
             f"v{newest.number} of {name!r} cannot be taken back any more.",
             hint=f"See `hermes skills log {name}`.",
         )
+    if as_json:
+        told = {"name": name, "took_back": newest.number, "version": made.number}
+        print_json({**told, "archived": made.action == "archive"})
     what = f"{newest.action}: {newest.reason}" if newest.reason else newest.action
     became = "it is archived now" if made.action == "archive" else f"v{made.number} is without it"
     say(f"Took back v{newest.number} of {name} ({what}); {became}.")
 
 
-async def archive(desk: Desk, name: str, reason: str) -> None:
+async def archive(desk: Desk, name: str, reason: str, as_json: bool) -> None:
     """Put a skill away, history and all.
 
     Raises:
@@ -129,14 +150,16 @@ async def archive(desk: Desk, name: str, reason: str) -> None:
     path = await desk.path(name)
     if not (desk.skills.folder / path).exists():
         raise desk.kept_elsewhere(await desk.skill(name))  # or says why it is not there
-    await desk.skills.repository.archive(path, reason=reason or "Put away.", by_user=True)
+    made = await desk.skills.repository.archive(path, reason=reason or "Put away.", by_user=True)
     desk.warn_without_history()
+    if as_json:
+        print_json({"name": name, "archived": True, "version": made.number or None})
     say(f"Archived {name}. Bring it back with: hermes skills restore {name}")
     if other := (await desk.skills.shelf()).find(name):
         say(f"Another {name} is used instead: {shown(other.path)}")
 
 
-async def restore(desk: Desk, name: str) -> None:
+async def restore(desk: Desk, name: str, as_json: bool) -> None:
     """Bring an archived or deleted skill back.
 
     Raises:
@@ -151,10 +174,12 @@ async def restore(desk: Desk, name: str) -> None:
         )
     made = await desk.skills.repository.restore(path, reason="Brought back.")
     desk.warn_without_history()
+    if as_json:
+        print_json({"name": name, "archived": False, "version": made.number or None})
     say(f"Restored {name}{f', v{made.number}' if made.number else ''}.")
 
 
-async def export(desk: Desk, name: str, target: str, version: str) -> None:
+async def export(desk: Desk, name: str, target: str, version: str, as_json: bool) -> None:
     """Write a skill to a folder or a `.zip` file.
 
     Raises:
@@ -170,9 +195,29 @@ async def export(desk: Desk, name: str, target: str, version: str) -> None:
     else:
         wanted = wanted / name if target and wanted.is_dir() else wanted
         await anyio.to_thread.run_sync(_write_folder, wanted, kept)
+    if as_json:
+        links = sorted(files.keys() - kept.keys())
+        print_json(
+            {"name": name, "path": str(wanted), "files": sorted(kept), "links_left_out": links}
+        )
     say(f"Wrote {count(len(kept), 'file')} of {name} to {shown(wanted)}.")
     if left := len(files) - len(kept):
         say(f"Left out: {count(left, 'link')}.")
+
+
+async def _newest(desk: Desk, name: str, path: str) -> Version:
+    """The newest version of a skill.
+
+    Raises:
+        NotFoundError: it has none; says why.
+    """
+    if versions := await desk.skills.repository.history(path, limit=1):
+        return versions[0]
+    why = desk.skills.repository.left_out().get(path, "")
+    raise NotFoundError(
+        f"{name!r} has no versions{f': {why}' if why else '.'}",
+        hint="Move out what is no part of it." if why else "The next change begins a history.",
+    )
 
 
 async def _files(desk: Desk, name: str, version: str) -> Mapping[str, Blob]:

@@ -1,4 +1,4 @@
-"""`hermes skills install`, `update`, `trust` and `validate`: skills from elsewhere."""
+"""`hermes skills install`, `update` and `validate`: skills from elsewhere."""
 
 import os
 import sys
@@ -8,7 +8,6 @@ from typing import Any
 
 import anyio.to_thread
 
-from hermes_tui.agent.approvals import Nobody
 from hermes_tui.cli.diagnostics import ExitCode, Ink
 from hermes_tui.cli.printing import count, print_json, print_line, say
 from hermes_tui.cli.skill_desk import Desk, listed
@@ -16,22 +15,15 @@ from hermes_tui.cli.skill_review_text import as_json as review_as_json
 from hermes_tui.cli.skill_review_text import show, why_not
 from hermes_tui.config.paths import shown
 from hermes_tui.core.errors import ConfigError, NotFoundError, RefusedError
-from hermes_tui.core.skills import Skill
+from hermes_tui.runtime.skills import open_installer, open_trust
 from hermes_tui.safety.terminal_text import visible
 from hermes_tui.skills.install import Installer
 from hermes_tui.skills.library import Shelf
-from hermes_tui.skills.quarantine import Quarantine
 from hermes_tui.skills.review import Review
-from hermes_tui.skills.skill import FILE, parted, read_text
-from hermes_tui.skills.skill_files import put_files, read_files
-from hermes_tui.skills.slots import shell_commands
+from hermes_tui.skills.skill import FILE
 from hermes_tui.skills.sources import parse_source
-from hermes_tui.skills.trust import NAME as TRUST_FILE
-from hermes_tui.skills.trust import Trust, content_hash, scripts, with_modes
 from hermes_tui.skills.validation import Verdict, validate
-from hermes_tui.skills.versions import Change
 
-QUARANTINE = "quarantine"
 HASH_SHOWN = 12
 
 
@@ -49,7 +41,7 @@ async def install(
         RefusedError: nothing in it can be installed, or nobody agreed.
     """
     _check_json(yes=yes, dry_run=dry_run, as_json=as_json)
-    installer = Installer(desk.skills, Quarantine(desk.paths.home / QUARANTINE))
+    installer = open_installer(desk.paths, desk.skills)
     wanted = parse_source(source, os.environ)
     say(f"Fetching {wanted}")
     look = await installer.look(wanted, name=name, progress=_progress())
@@ -69,7 +61,7 @@ async def update(desk: Desk, names: Sequence[str], yes: bool, dry_run: bool, as_
         RefusedError: nothing of it can be installed, or nobody agreed.
     """
     _check_json(yes=yes, dry_run=dry_run, as_json=as_json)
-    installer = Installer(desk.skills, Quarantine(desk.paths.home / QUARANTINE))
+    installer = open_installer(desk.paths, desk.skills)
     installed = await installer.installed(names)
     if not installed:
         say("No skill was installed from elsewhere.")
@@ -82,43 +74,6 @@ async def update(desk: Desk, names: Sequence[str], yes: bool, dry_run: bool, as_
     await _settle(desk, installer, reviews, yes=yes, dry_run=dry_run, as_json=as_json)
     if failed:
         raise SystemExit(ExitCode.FAILED)
-
-
-async def trust(desk: Desk, name: str, revoke: bool) -> None:
-    """Let a skill run the commands in its text and its scripts, as long as it stays as it is.
-
-    Raises:
-        NotFoundError: there is no such skill.
-        RefusedError: the person said no, or nobody is at a terminal to say yes.
-        ConfigError: it holds links, or the record cannot be written.
-    """
-    record = Trust(desk.paths.home / TRUST_FILE)
-    skill = await desk.skill(name)
-    if revoke:
-        was_trusted = record.revoke(skill.name)
-        await _mark_scripts(desk, skill, executable=False)
-        say(f"{skill.name} {'is no longer' if was_trusted else 'was not'} trusted.")
-        return
-    tree = content_hash(skill)
-    files = read_files(skill.path)
-    _, body = parted(read_text(skill.path))
-    for command in shell_commands(body):
-        print_line(f"runs when loaded: {command}")
-    for script in scripts(files):
-        print_line(f"may be run: {script}")
-    if isinstance(desk.human, Nobody):
-        raise RefusedError(
-            "Only a person at a terminal can trust a skill.",
-            hint=f"Run `hermes skills trust {name}` there yourself.",
-        )
-    question = f"Let {skill.name} from {shown(skill.path)} run these, as long as it stays as it is?"
-    if await desk.human.ask(question, ["no", "yes"]) != "yes":
-        raise RefusedError(f"{skill.name} is not trusted.")
-    await _mark_scripts(desk, skill, executable=True)
-    if content_hash(skill) != tree:
-        raise RefusedError(f"{skill.name} changed meanwhile, so it is not trusted.")
-    record.trust(skill, tree)
-    say(f"{skill.name} is trusted until it changes (tree {tree[:HASH_SHOWN]}).")
 
 
 async def check(desk: Desk, targets: Sequence[str], as_json: bool) -> None:
@@ -171,15 +126,21 @@ async def _settle(
         if as_json:
             print_json([review_as_json(review, installed) for review in reviews])
     if left and not chosen:
-        raise RefusedError(
-            "Nothing of it can be installed.",
-            hint="If you know better, look at it and copy its folder into "
-            f"{shown(desk.skills.folder)} yourself.",
-        )
+        raise RefusedError("Nothing of it was installed.", hint=_way_out(desk, reviews))
     if dry_run:
         say("Nothing was changed; run it again without --dry-run.")
     if left:
         raise SystemExit(ExitCode.FAILED)
+
+
+def _way_out(desk: Desk, reviews: Sequence[Review]) -> str:
+    """What to do where nothing could be installed."""
+    if all(review.is_current or review.can_install for review in reviews):
+        return "Leave --yes out to replace what you have, or give it another --name."
+    return (
+        "If you know better, look at it and copy its folder into "
+        f"{shown(desk.skills.folder)} yourself."
+    )
 
 
 def _sorted_out(
@@ -214,8 +175,9 @@ async def _agree(desk: Desk, reviews: Sequence[Review], *, yes: bool) -> None:
 
 async def _take(desk: Desk, installer: Installer, review: Review, *, yes: bool) -> int:
     """Install one skill; the number of its version."""
-    record = Trust(desk.paths.home / TRUST_FILE)
-    was_trusted = review.replaces is not None and record.is_trusted(review.replaces)
+    was_trusted = review.replaces is not None and await anyio.to_thread.run_sync(
+        open_trust(desk.paths).is_trusted, review.replaces
+    )
     version = await installer.install(review, approved=review.tree)
     number = f" as version {version.number}" if version.number else ""
     say(f"Installed {review.name}{number}, tree {review.tree[:HASH_SHOWN]}.")
@@ -231,20 +193,6 @@ def _is_somebody_elses(desk: Desk, review: Review) -> bool:
     """Whether it replaces a skill in the person's folder that did not come from that source."""
     old = review.replaces
     return old is not None and desk.skills.path_of(old) is not None and not review.comes_from_there
-
-
-async def _mark_scripts(desk: Desk, skill: Skill, *, executable: bool) -> None:
-    """Give the scripts of the person's own copy their execute bit, or take it away."""
-    path = desk.skills.path_of(skill)
-    files = read_files(skill.path)
-    marked = with_modes(files, executable=executable)
-    if path is None or marked == files:
-        return
-    reason = "Trusted: its scripts can be run." if executable else "No longer trusted."
-    await desk.skills.repository.write(
-        Change(skill=path, action="edit", reason=reason, by_user=True),
-        lambda folder: put_files(folder, marked),
-    )
 
 
 def _folders(shelf: Shelf, own: Path, targets: Sequence[str]) -> list[Path]:

@@ -10,16 +10,17 @@ from hermes_tui.cli.printing import print_json, print_line, say
 from hermes_tui.cli.skill_desk import Desk, confidence_as_json, print_diff
 from hermes_tui.config.paths import shown
 from hermes_tui.core.errors import ModelError, StoreError
+from hermes_tui.runtime.skills import open_auditor, open_conflicts, open_proposals
 
 if TYPE_CHECKING:
     from hermes_tui.core.ports import Model
-    from hermes_tui.learning.audit_report import Audit
-    from hermes_tui.learning.proposals import Proposal, Proposals
+    from hermes_tui.learning.audit.report import Audit
+    from hermes_tui.learning.proposals import Proposal
 
 
 async def list_proposals(desk: Desk, as_json: bool) -> None:
     """Print the changes to skills that wait for the person's yes."""
-    waiting = await _proposals(desk).waiting()
+    waiting = await open_proposals(desk.paths).waiting()
     if as_json:
         print_json([_as_json(one) for one in waiting])
         return
@@ -37,7 +38,7 @@ async def show_proposal(desk: Desk, wanted: str, as_json: bool) -> None:
     Raises:
         NotFoundError: there is none of that id or skill.
     """
-    proposal = await _proposals(desk).get(wanted)
+    proposal = await open_proposals(desk.paths).get(wanted)
     if as_json:
         print_json(_as_json(proposal))
         return
@@ -54,7 +55,7 @@ async def show_proposal(desk: Desk, wanted: str, as_json: bool) -> None:
     say(f"hermes skills proposals accept {proposal.id}, or reject {proposal.id}")
 
 
-async def accept_proposal(desk: Desk, wanted: str) -> None:
+async def accept_proposal(desk: Desk, wanted: str, as_json: bool) -> None:
     """Make a proposed change; one commit, which `hermes skills undo` takes back.
 
     Raises:
@@ -62,22 +63,29 @@ async def accept_proposal(desk: Desk, wanted: str) -> None:
         ConfigError: the skill has changed since, so that it no longer fits.
         RefusedError: the write scan blocks the text.
     """
-    proposals = _proposals(desk)
+    proposals = open_proposals(desk.paths)
     proposal = await proposals.get(wanted)
     saved = await proposals.accept(proposal, desk.skills)
+    if as_json:
+        done = {"id": proposal.id, "skill": saved.skill.name, "decision": "accepted"}
+        print_json({**done, "version": saved.version.number or None})
+        return
     number = f", version {saved.version.number}" if saved.version.number else ""
     say(f"The skill {saved.skill.name} is changed{number}.")
 
 
-async def reject_proposal(desk: Desk, wanted: str) -> None:
+async def reject_proposal(desk: Desk, wanted: str, as_json: bool) -> None:
     """Put a proposal away; the same is not proposed again.
 
     Raises:
         NotFoundError: there is no such proposal.
     """
-    proposals = _proposals(desk)
+    proposals = open_proposals(desk.paths)
     proposal = await proposals.get(wanted)
     await proposals.reject(proposal)
+    if as_json:
+        print_json({"id": proposal.id, "skill": proposal.skill, "decision": "rejected"})
+        return
     say(f"Rejected: {proposal.id} for the skill {proposal.skill}.")
 
 
@@ -90,12 +98,10 @@ async def list_conflicts(desk: Desk, as_json: bool, *, with_model: bool = False)
     Raises:
         StoreError: the record of uses cannot be read.
     """
-    from hermes_tui.learning.skill_conflicts import SkillConflicts
-
     async with _model(desk, wanted=with_model) as model:
-        file = desk.paths.home / "audits" / "verdicts.json"
-        conflicts = SkillConflicts(desk.skills, file, model=model, store=desk.store)
-        found = await conflicts.find()
+        found = await open_conflicts(
+            desk.paths, store=desk.store, skills=desk.skills, model=model
+        ).find()
     if as_json:
         print_json(found)
         return
@@ -117,20 +123,14 @@ async def audit(desk: Desk, as_json: bool) -> None:
         StoreError: there is no record of uses to go by.
         HermesError: another audit is under way, or the report cannot be written.
     """
-    from hermes_tui.learning.audit import Auditor
-
     if desk.store is None:
         raise StoreError(
             "The record of uses cannot be read, so there is nothing to audit.",
             hint="Run `hermes doctor`.",
         )
     async with _model(desk, wanted=True) as model:
-        auditor = Auditor(
-            store=desk.store,
-            skills=desk.skills,
-            folder=desk.paths.home / "audits",
-            model=model,
-            prunes=desk.config.skills.prune_old_skills,
+        auditor = open_auditor(
+            desk.paths, desk.config, store=desk.store, skills=desk.skills, model=model
         )
         found = await auditor.run()
     if as_json:
@@ -141,12 +141,6 @@ async def audit(desk: Desk, as_json: bool) -> None:
         say(found.reading)
     if found.path is not None:
         print_line(shown(found.path))
-
-
-def _proposals(desk: Desk) -> "Proposals":
-    from hermes_tui.learning.proposals import Proposals
-
-    return Proposals(desk.paths.home / "proposals")
 
 
 def _as_json(proposal: "Proposal") -> dict[str, Any]:

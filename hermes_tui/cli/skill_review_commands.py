@@ -1,26 +1,32 @@
 """`hermes skills analyze` and `prune`: how the skills have done, and which may go."""
 
 import re
-import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import anyio.to_thread
+from msgspec import Struct
 
-from hermes_tui.cli.diagnostics import Ink
 from hermes_tui.cli.printing import count, print_json, print_line, say
-from hermes_tui.cli.skill_desk import Desk, confidence_as_json, day, listed
+from hermes_tui.cli.skill_desk import (
+    NAME_COLUMNS,
+    Desk,
+    confidence_as_json,
+    day,
+    listed,
+    outcomes_of,
+    print_table,
+)
 from hermes_tui.config.paths import shown
 from hermes_tui.core.errors import ConfigError, StoreError
 from hermes_tui.core.skills import Skill, Use
-from hermes_tui.learning.stale_references import stale_references
+from hermes_tui.learning.audit.stale_references import stale_references
 from hermes_tui.skills.confidence import WEIGHTS
 from hermes_tui.skills.library import Shelf
 from hermes_tui.skills.pruning import Prunable, prunable
 from hermes_tui.skills.skills import Standing, body_of, files_of
 
-NAME_COLUMNS = 28
 _SPAN = re.compile(r"(\d{1,5})\s*(d|days?|w|weeks?|m|months?|y|years?)?\Z")
 _DAYS = {"d": 1, "w": 7, "m": 30, "y": 365}
 
@@ -46,7 +52,7 @@ async def analyze(desk: Desk, as_json: bool) -> None:
         told = [{**row, "confidence": confidence_as_json(row["confidence"])} for row in rows]
         print_json({"skills": told, "broken": broken, "prune": [one.skill.name for one in old]})
         return
-    _print_table(rows)
+    _print_analysis(rows)
     _print_faults(shelf, rows)
     used = sum(1 for row in rows if row["uses"])
     say(f"{count(len(rows), 'skill')}, {used:,} of them used.")
@@ -55,40 +61,53 @@ async def analyze(desk: Desk, as_json: bool) -> None:
         say(f"Idle and of little help: {names}. Archive with: hermes skills prune")
 
 
-async def prune(
-    desk: Desk, threshold: str, confidence: float, with_hub: bool, dry_run: bool, yes: bool
-) -> None:
+class Pruning(Struct, frozen=True, kw_only=True):
+    """The options of `hermes skills prune`."""
+
+    threshold: str
+    confidence: float
+    with_hub: bool
+    dry_run: bool
+    yes: bool
+    as_json: bool
+
+
+async def prune(desk: Desk, wanted: Pruning) -> None:
     """Archive what Hermes wrote, nobody used for long and seldom helped, after asking.
 
     Raises:
-        ConfigError: `threshold` is no span of days.
+        ConfigError: the threshold is no span of days.
         RefusedError: the person did not say yes.
         StoreError: the record of uses cannot be read.
     """
-    idle = span(threshold)
+    idle = span(wanted.threshold)
     _check_record(desk)
     shelf = await desk.skills.shelf()
     found = prunable(
         shelf.skills, await desk.skills.standings(shelf), datetime.now(UTC),
-        idle=idle, confidence=confidence, with_hub=with_hub,
+        idle=idle, confidence=wanted.confidence, with_hub=wanted.with_hub,
     )  # fmt: skip
     # Only those in the person's own folder have a place they can be archived to.
     found = [one for one in found if desk.skills.path_of(one.skill)]
     if not found:
-        say(f"No skill is idle for {idle.days:,} days and below {confidence:.2f}.")
-        return
-    for one in found:
+        say(f"No skill is idle for {idle.days:,} days and below {wanted.confidence:.2f}.")
+    for one in () if wanted.as_json else found:
         print_line(_prune_line(one))
-    if dry_run:
-        say(f"{count(len(found), 'skill')} would be archived.")
+    if wanted.dry_run or not found:
+        if found:
+            say(f"{count(len(found), 'skill')} would be archived.")
+        if wanted.as_json:
+            print_json(_pruned(found, archived=False))
         return
     question = f"Archive {count(len(found), 'skill')}?"
-    await desk.agree(question, yes=yes, refused="Nothing was archived.")
+    await desk.agree(question, yes=wanted.yes, refused="Nothing was archived.")
     await desk.adopt(needed=False)
     for one in found:
         reason = f"Idle for {one.idle_days:,} days, confidence {one.standing.confidence.mean:.2f}."
         path = desk.skills.path_of(one.skill) or one.skill.name
         await desk.skills.repository.archive(path, reason=reason, by_user=True)
+    if wanted.as_json:
+        print_json(_pruned(found, archived=True))
     say(f"Archived {count(len(found), 'skill')}. Bring one back with: hermes skills restore NAME")
     desk.warn_without_history()
 
@@ -113,10 +132,7 @@ def _check_record(desk: Desk) -> None:
 
 
 def _row(skill: Skill, standing: Standing, uses: Sequence[Use]) -> dict[str, Any]:
-    outcomes: dict[str, int] = {}
-    for use in uses:
-        if use.how != "hinted" and use.outcome is not None:
-            outcomes[use.outcome] = outcomes.get(use.outcome, 0) + 1
+    outcomes = outcomes_of(uses)
     good = sum(number for what, number in outcomes.items() if WEIGHTS[what][0])  # type: ignore[index]
     told = sum(number for what, number in outcomes.items() if any(WEIGHTS[what]))  # type: ignore[index]
     return {
@@ -147,18 +163,17 @@ def _stale(shelf: Shelf) -> dict[str, list[str]]:
     }
 
 
-def _print_table(rows: Sequence[Mapping[str, Any]]) -> None:
-    ink = Ink(sys.stdout)
+def _print_analysis(rows: Sequence[Mapping[str, Any]]) -> None:
     wide = min(max((len(row["name"]) for row in rows), default=0), NAME_COLUMNS)
-    if rows and sys.stdout.isatty():
-        heading = f"{'name':<{wide}}  {'state':<9}  {'uses':>5}  {'last used':<10}  {'worked':<9}"
-        sys.stdout.write(ink.dim(f"{heading}  confidence") + "\n")
+    heading = f"{'name':<{wide}}  {'state':<9}  {'uses':>5}  {'last used':<10}  {'worked':<9}"
+    lines: list[str] = []
     for row in rows:
         worked = f"{row['succeeded']} of {row['judged']}" if row["judged"] else "-"
-        print_line(
+        lines.append(
             f"{row['name']:<{wide}}  {row['state']:<9}  {row['uses']:>5}  "
             f"{day(row['last_used']):<10}  {worked:<9}  {row['confidence']}"
         )
+    print_table(f"{heading}  confidence", lines)
 
 
 def _print_faults(shelf: Shelf, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -167,6 +182,20 @@ def _print_faults(shelf: Shelf, rows: Sequence[Mapping[str, Any]]) -> None:
             say(f"! {row['name']}: {problem}")
     for broken in shelf.broken:
         say(f"! {shown(broken.path)}: {broken.problem}")
+
+
+def _pruned(found: Sequence[Prunable], *, archived: bool) -> dict[str, Any]:
+    skills = [
+        {
+            "name": one.skill.name,
+            "origin": one.skill.origin,
+            "idle_days": one.idle_days,
+            "uses": one.standing.uses,
+            "confidence": confidence_as_json(one.standing.confidence),
+        }
+        for one in found
+    ]
+    return {"archived": archived, "skills": skills}
 
 
 def _prune_line(one: Prunable) -> str:

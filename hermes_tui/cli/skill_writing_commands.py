@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from hermes_tui.agent.approvals import Nobody
 from hermes_tui.cli.editor import open_editor
-from hermes_tui.cli.printing import say
+from hermes_tui.cli.printing import print_json, say
 from hermes_tui.cli.skill_desk import Desk
 from hermes_tui.config.files import replace_file
 from hermes_tui.config.paths import shown
@@ -62,14 +62,16 @@ class Written(Struct, frozen=True):
     """A folder elsewhere whose other files come along."""
 
 
-async def new(desk: Desk, name: str, description: str, source: str, category: str) -> None:
+async def new(
+    desk: Desk, name: str, description: str, source: str, category: str, as_json: bool
+) -> None:
     """Write a new skill: from a file, or from a template that is opened in the editor.
 
     Raises:
         ConfigError: the name or the description is not allowed, or the name is taken.
         RefusedError: the write scan objects, and nobody says to go ahead.
     """
-    await _check_free(desk, name, category)
+    await desk.skills.check_free(f"{category}/{name}" if category else name)
     draft = _Draft.of(desk, name, "new")
     is_edited = not source and not isinstance(desk.human, Nobody)
     if is_edited and draft.file.exists():
@@ -81,14 +83,17 @@ async def new(desk: Desk, name: str, description: str, source: str, category: st
         text = await _edited(draft, text) if is_edited else text
     path = f"{category}/{name}" if category else name
     await _check(desk, draft, text)
-    await _keep(desk, Written(name, path, text), "create", "Written by hand.")
+    number = await _keep(desk, Written(name, path, text), "create", "Written by hand.")
     draft.remove()
+    if as_json:
+        file = str(desk.skills.folder / path / FILE)
+        print_json({"name": name, "path": file, "version": number or None})
     say(f"Wrote the skill {name}: {shown(desk.skills.folder / path / FILE)}")
     if not source and not is_edited:
         say(f"It is a template yet; fill it in with: hermes skills edit {name}")
 
 
-async def edit(desk: Desk, name: str, reason: str) -> None:
+async def edit(desk: Desk, name: str, reason: str, as_json: bool) -> None:
     """Open a skill in the editor, and make what comes out a new version.
 
     A skill that is kept elsewhere is copied first. What is refused stays as a draft, with
@@ -109,6 +114,8 @@ async def edit(desk: Desk, name: str, reason: str) -> None:
     text = await _edited(draft, before.text)
     if text == before.text:
         draft.remove()
+        if as_json:
+            print_json({"name": name, "changed": False})
         say("Nothing was changed.")
         return
     if (await _editable(desk, name))[0].text != before.text:
@@ -117,6 +124,10 @@ async def edit(desk: Desk, name: str, reason: str) -> None:
     written = Written(name, before.path, text, before.copied_from)
     number = await _keep(desk, written, "edit", reason or "Edited by hand.")
     draft.remove()
+    if as_json:
+        told = {"name": name, "changed": True, "version": number or None}
+        file = str(desk.skills.folder / before.path / FILE)
+        print_json({**told, "path": file, "problems": problems})
     if before.copied_from is not None and skill is not None:
         say(f"It is a copy of your own now: {shown(desk.skills.folder / before.path)}")
     for problem in problems:
@@ -124,14 +135,17 @@ async def edit(desk: Desk, name: str, reason: str) -> None:
     say(f"Wrote v{number} of {name}." if number else f"Wrote {name}.")
 
 
-async def pin(desk: Desk, name: str, is_pinned: bool) -> None:
+async def pin(desk: Desk, name: str, is_pinned: bool, as_json: bool) -> None:
     """Keep a skill first in the catalogue and safe from pruning, or no longer.
 
     Raises:
         NotFoundError: there is no such skill.
     """
     skill = await desk.skill(name)
+    told = {"name": name, "pinned": is_pinned}
     if skill.is_pinned == is_pinned:
+        if as_json:
+            print_json({**told, "changed": False})
         say(f"{name} is {'pinned already' if is_pinned else 'not pinned'}.")
         return
     before, _ = await _editable(desk, name)
@@ -140,7 +154,10 @@ async def pin(desk: Desk, name: str, is_pinned: bool) -> None:
         changes["hermes-origin"] = skill.origin
     text = with_metadata(before.text, changes)
     reason = "Pinned." if is_pinned else "Unpinned."
-    await _keep(desk, Written(name, before.path, text, before.copied_from), "edit", reason)
+    written = Written(name, before.path, text, before.copied_from)
+    number = await _keep(desk, written, "edit", reason)
+    if as_json:
+        print_json({**told, "changed": True, "version": number or None})
     say(f"{name} is {'pinned' if is_pinned else 'no longer pinned'}.")
     if before.copied_from is not None:
         say(f"It is a copy of your own now: {shown(desk.skills.folder / before.path)}")
@@ -156,7 +173,7 @@ class _Draft(Struct, frozen=True):
 
     @classmethod
     def of(cls, desk: Desk, name: str, command: Literal["new", "edit"]) -> "_Draft":
-        return cls(name, desk.paths.home / "drafts" / name / FILE, command)
+        return cls(name, desk.paths.drafts_dir / name / FILE, command)
 
     def put(self, text: str) -> None:
         self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -272,28 +289,6 @@ async def _editable(desk: Desk, name: str) -> tuple[Written, Skill | None]:
     if (own / name).exists():
         raise ConfigError(f"{shown(own / name)} is in the way.", hint="Move it away first.")
     return Written(name, name, text, skill.path), skill
-
-
-async def _check_free(desk: Desk, name: str, category: str) -> None:
-    for word, what in ((name, "skill"), (category, "category")):
-        if word and not is_name(word):
-            raise ConfigError(
-                f"A {what} cannot be called {word!r}.",
-                hint="Use lower-case letters, digits and single hyphens, at most 64.",
-            )
-    if skill := (await desk.skills.shelf()).find(name):
-        raise ConfigError(
-            f"There is a skill {name!r} already: {shown(skill.path)}",
-            hint=f"Change it with `hermes skills edit {name}`.",
-        )
-    if any(one.name == name for one in desk.archived()):
-        raise ConfigError(
-            f"A skill {name!r} is archived.",
-            hint=f"Bring it back with `hermes skills restore {name}`, or take another name.",
-        )
-    folder = desk.skills.folder / category / name
-    if folder.exists() or folder.is_symlink():
-        raise ConfigError(f"{shown(folder)} is in the way.", hint="Move it away first.")
 
 
 def _new_text(name: str, description: str, given: str) -> str:

@@ -114,11 +114,12 @@ def diff(
     name: NameArgument,
     old: Annotated[str, typer.Argument(help="The one before the newest when not given.")] = "",
     new: Annotated[str, typer.Argument(help="What is on disk when not given.")] = "",
+    as_json: JsonOption = False,
 ) -> None:
     """Show what changed between versions."""
     from hermes_tui.cli import skill_desk, skill_history_commands
 
-    skill_desk.run(skill_history_commands.diff, name, old, new)
+    skill_desk.run(skill_history_commands.diff, name, old, new, as_json)
 
 
 @app.command()
@@ -145,35 +146,36 @@ def new(
     category: Annotated[
         str, typer.Option("--category", "-c", help="A folder.", autocompletion=skill_categories)
     ] = "",
+    as_json: JsonOption = False,
 ) -> None:
     """Write a skill, from a file or in your editor."""
     from hermes_tui.cli import skill_desk, skill_writing_commands
 
-    skill_desk.run(skill_writing_commands.new, name, description, source, category)
+    skill_desk.run(skill_writing_commands.new, name, description, source, category, as_json)
 
 
 @app.command()
-def edit(name: NameArgument, reason: ReasonOption = "") -> None:
+def edit(name: NameArgument, reason: ReasonOption = "", as_json: JsonOption = False) -> None:
     """Open a skill in your editor; what you write is checked and becomes a version."""
     from hermes_tui.cli import skill_desk, skill_writing_commands
 
-    skill_desk.run(skill_writing_commands.edit, name, reason)
+    skill_desk.run(skill_writing_commands.edit, name, reason, as_json)
 
 
 @app.command()
-def pin(name: NameArgument) -> None:
+def pin(name: NameArgument, as_json: JsonOption = False) -> None:
     """Keep a skill first in the catalogue, and safe from pruning."""
     from hermes_tui.cli import skill_desk, skill_writing_commands
 
-    skill_desk.run(skill_writing_commands.pin, name, True)
+    skill_desk.run(skill_writing_commands.pin, name, True, as_json)
 
 
 @app.command()
-def unpin(name: NameArgument) -> None:
+def unpin(name: NameArgument, as_json: JsonOption = False) -> None:
     """Treat a skill like the others again."""
     from hermes_tui.cli import skill_desk, skill_writing_commands
 
-    skill_desk.run(skill_writing_commands.pin, name, False)
+    skill_desk.run(skill_writing_commands.pin, name, False, as_json)
 
 
 @app.command()
@@ -182,27 +184,28 @@ def rollback(
     version: Annotated[str, typer.Option("--version", help="As `hermes skills log` has it.")],
     reason: ReasonOption = "",
     yes: YesOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Make a new version that holds exactly what an older one held."""
     from hermes_tui.cli import skill_desk, skill_history_commands
 
-    skill_desk.run(skill_history_commands.roll_back, name, version, reason, yes)
+    skill_desk.run(skill_history_commands.roll_back, name, version, reason, yes, as_json)
 
 
 @app.command()
-def undo(name: NameArgument) -> None:
+def undo(name: NameArgument, as_json: JsonOption = False) -> None:
     """Take the newest change of a skill back."""
     from hermes_tui.cli import skill_desk, skill_history_commands
 
-    skill_desk.run(skill_history_commands.undo, name)
+    skill_desk.run(skill_history_commands.undo, name, as_json)
 
 
 @app.command()
-def archive(name: NameArgument, reason: ReasonOption = "") -> None:
+def archive(name: NameArgument, reason: ReasonOption = "", as_json: JsonOption = False) -> None:
     """Put a skill away; `restore` brings it back."""
     from hermes_tui.cli import skill_desk, skill_history_commands
 
-    skill_desk.run(skill_history_commands.archive, name, reason)
+    skill_desk.run(skill_history_commands.archive, name, reason, as_json)
 
 
 @app.command()
@@ -210,11 +213,12 @@ def restore(
     name: Annotated[
         str, typer.Argument(help="An archived skill's name.", autocompletion=archived_skills)
     ],
+    as_json: JsonOption = False,
 ) -> None:
     """Bring an archived or deleted skill back."""
     from hermes_tui.cli import skill_desk, skill_history_commands
 
-    skill_desk.run(skill_history_commands.restore, name)
+    skill_desk.run(skill_history_commands.restore, name, as_json)
 
 
 @app.command()
@@ -222,11 +226,12 @@ def export(
     name: NameArgument,
     target: Annotated[str, typer.Argument(help="A folder, or a file that ends in .zip.")] = "",
     version: Annotated[str, typer.Option("--version", help="An older one.")] = "",
+    as_json: JsonOption = False,
 ) -> None:
     """Write a skill to a folder or a .zip file."""
     from hermes_tui.cli import skill_desk, skill_history_commands
 
-    skill_desk.run(skill_history_commands.export, name, target, version)
+    skill_desk.run(skill_history_commands.export, name, target, version, as_json)
 
 
 @app.command()
@@ -262,13 +267,36 @@ def update(
 
 @app.command()
 def trust(
-    name: NameArgument,
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="A skill; with --project a folder, or where you are.", autocompletion=skill_names
+        ),
+    ] = "",
     revoke: Annotated[bool, typer.Option("--revoke", help="Trust it no longer.")] = False,
+    project: Annotated[
+        bool, typer.Option("--project", help="Read the skills a project brings.")
+    ] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Let a skill run the commands in its text and its scripts, until it changes."""
-    from hermes_tui.cli import skill_desk, skill_install_commands
+    from hermes_tui.cli import skill_desk
+    from hermes_tui.cli import skill_trust_commands as commands
+    from hermes_tui.core.errors import ConfigError
 
-    skill_desk.run(skill_install_commands.trust, name, revoke)
+    if not name and not project:
+        raise ConfigError(
+            "Nothing to trust was named.", hint="Name a skill, or pass --project for a project's."
+        )
+    match project, revoke:
+        case True, True:
+            skill_desk.run(commands.revoke_project, name, as_json)
+        case True, False:
+            skill_desk.run(commands.trust_project, name, as_json)
+        case False, True:
+            skill_desk.run(commands.revoke, name, as_json)
+        case False, False:
+            skill_desk.run(commands.trust, name, as_json)
 
 
 @app.command()
@@ -304,11 +332,16 @@ def prune(
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list them.")] = False,
     yes: YesOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Archive what Hermes wrote, nobody used for long and seldom helped."""
     from hermes_tui.cli import skill_desk, skill_review_commands
 
-    skill_desk.run(skill_review_commands.prune, threshold, confidence, include_hub, dry_run, yes)
+    wanted = skill_review_commands.Pruning(
+        threshold=threshold, confidence=confidence, with_hub=include_hub, dry_run=dry_run, yes=yes,
+        as_json=as_json,
+    )  # fmt: skip
+    skill_desk.run(skill_review_commands.prune, wanted)
 
 
 @app.command()
@@ -355,9 +388,9 @@ def proposals(
         case "show", name if name:
             skill_desk.run(commands.show_proposal, name, as_json)
         case "accept", name if name:
-            skill_desk.run(commands.accept_proposal, name)
+            skill_desk.run(commands.accept_proposal, name, as_json)
         case "reject", name if name:
-            skill_desk.run(commands.reject_proposal, name)
+            skill_desk.run(commands.reject_proposal, name, as_json)
         case _:
             raise ConfigError(
                 "A decision on a proposal needs a word and an id.",

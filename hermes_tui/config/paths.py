@@ -51,6 +51,26 @@ class Paths(Struct, frozen=True):
         return self.home / "audits"
 
     @property
+    def quarantine_dir(self) -> Path:
+        """Skills from elsewhere that nobody has agreed to yet."""
+        return self.home / "quarantine"
+
+    @property
+    def drafts_dir(self) -> Path:
+        """Skills being written, and those that were refused."""
+        return self.home / "drafts"
+
+    @property
+    def evals_dir(self) -> Path:
+        """What was measured of skills."""
+        return self.home / "evals"
+
+    @property
+    def trust_file(self) -> Path:
+        """Which skills may run what they bring, and which projects' skills are read."""
+        return self.home / "skills-trust.json"
+
+    @property
     def logs_dir(self) -> Path:
         return self.home / "logs"
 

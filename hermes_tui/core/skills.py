@@ -1,7 +1,7 @@
 """Skills: what is known of one, and the records kept of their use."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -13,8 +13,8 @@ whose other tool keeps it, or the project one works in."""
 Outcome = Literal["verified", "success", "correction", "failure", "interrupted"]
 """How the task went after a skill was loaded: a check passed, it ended well as far as anybody can
 tell, the person had to correct it, it failed, or it was stopped."""
-How = Literal["loaded", "asked", "hinted"]
-"""The model loaded it, the person asked for it by name, or it was only pointed out."""
+How = Literal["loaded", "hinted"]
+"""The model loaded it, or it was only pointed out."""
 
 
 class Skill(Struct, frozen=True):
@@ -32,11 +32,19 @@ class Skill(Struct, frozen=True):
     problems: tuple[str, ...] = ()
     """What deserves mending, a sentence each; it can be used all the same."""
     stamp: str = ""
-    """Changes when `SKILL.md` does."""
+    """Changes when `SKILL.md` does; begins with when that was, in nanoseconds since 1970."""
 
     @property
     def is_pinned(self) -> bool:
         return self.metadata.get("hermes-pinned", "") == "true"
+
+    @property
+    def changed_at(self) -> datetime | None:
+        """When its `SKILL.md` was last written; None where nobody has looked."""
+        nanoseconds = self.stamp.partition("-")[0]
+        if not nanoseconds.isdecimal():
+            return None
+        return datetime.fromtimestamp(int(nanoseconds) / 1e9, UTC)
 
     def words(self, key: str) -> tuple[str, ...]:
         """The words of `metadata["hermes-" + key]`, e.g. of `requires-toolsets`."""
@@ -90,14 +98,26 @@ class SkillUses(Protocol):
         """A skill came into play; again in the same task changes nothing."""
         ...
 
-    async def settle(self, session: str, outcome: Outcome, note: str = "") -> list[Use]:
-        """How the task of the open uses of `session` went; those uses, settled."""
+    async def judge(self, use: int, outcome: Outcome, note: str = "") -> None:
+        """How the task with a use went; also otherwise than was said before."""
         ...
 
     async def of(self, skill: str) -> list[Use]:
         """All uses of one skill, the oldest first."""
         ...
 
+    async def of_session(self, session: str) -> list[Use]:
+        """All uses in one session, the oldest first."""
+        ...
+
     async def all(self) -> dict[str, list[Use]]:
         """All uses by skill, the oldest first."""
+        ...
+
+    async def count(self, name: str, many: int = 1) -> int:
+        """More of something that is counted across sessions; how many there are now."""
+        ...
+
+    async def take(self, name: str, many: int) -> bool:
+        """Take `many` off a count if it has come that far: one process at most succeeds."""
         ...

@@ -4,6 +4,7 @@ import hashlib
 import logging
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -145,10 +146,12 @@ class Proposals:
         """
         skill = (await skills.shelf()).get(proposal.skill)
         text = await anyio.to_thread.run_sync(read_text, skill.path)
-        body = _brought_up_to_date(proposal, parted(text)[1])
+        before = parted(text)[1]
+        body = _brought_up_to_date(proposal, before)
         saved = await skills.save(
             Draft(skill.name, proposal.description or skill.description, body),
             reason=proposal.why, session=proposal.session, outcome=proposal.outcome or "",
+            before=before, replay=partial(_brought_up_to_date, proposal),
         )  # fmt: skip
         await self.withdraw(proposal)
         return saved

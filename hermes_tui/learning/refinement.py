@@ -1,14 +1,11 @@
-"""Changing a skill's text: by passages or as a whole, at once or as a proposal."""
+"""Changing a skill's text by passages, and how like two texts are."""
 
-import difflib
 from collections.abc import Sequence
 
 from msgspec import Struct
 
 from hermes_tui.core.errors import ToolError
-from hermes_tui.core.skills import Skill
-from hermes_tui.skills.confidence import State
-from hermes_tui.skills.versions import Version
+from hermes_tui.skills.diffs import lines_diff
 from hermes_tui.store.terms import STOP_WORDS
 from hermes_tui.store.words import find_words, folded, stem
 
@@ -51,26 +48,10 @@ def edited(text: str, edits: Sequence[Edit]) -> str:
     return text
 
 
-def may_change_at_once(skill: Skill, state: State, versions: Sequence[Version]) -> bool:
-    """Whether Hermes may change a skill by itself; else it proposes to.
-
-    It may as long as it wrote all of it, and the skill has not proved itself yet.
-    """
-    return (
-        skill.origin == "agent"
-        and not skill.is_pinned
-        and state != "active"
-        and not any(version.by_user for version in versions)
-    )
-
-
 def difference(name: str, before: str, after: str) -> str:
     """A unified diff of two bodies; empty when they are the same."""
-    lines = difflib.unified_diff(
-        before.rstrip().splitlines(), after.rstrip().splitlines(),
-        f"a/{name}/SKILL.md", f"b/{name}/SKILL.md", lineterm="",
-    )  # fmt: skip
-    return "".join(f"{line}\n" for line in lines)
+    old, new = ([f"{one}\n" for one in text.rstrip().splitlines()] for text in (before, after))
+    return lines_diff(old, new, f"a/{name}/SKILL.md", f"b/{name}/SKILL.md")
 
 
 def likeness(one: str, other: str) -> float:

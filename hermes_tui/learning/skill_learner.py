@@ -7,6 +7,7 @@ that it went wrong it is judged again.
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import anyio
 import anyio.to_thread
@@ -24,7 +25,7 @@ from hermes_tui.core.usage import Usage
 from hermes_tui.learning.corrections import is_correction
 from hermes_tui.learning.outcomes import Judgement, outcome_of
 from hermes_tui.learning.proposals import Proposal, Proposals
-from hermes_tui.learning.refinement import may_change_at_once, telling_words
+from hermes_tui.learning.refinement import edited, telling_words
 from hermes_tui.learning.skill_writing import Lesson, Shown, is_worth_a_skill, lesson_of
 from hermes_tui.learning.tasks import Task, tasks_of
 from hermes_tui.skills.catalog import HINT_RELEVANCE
@@ -295,7 +296,9 @@ class SkillLearner:
         lesson = found.lesson
         review.usage += found.usage
         try:
-            if lesson.refines is not None and not await self._may_change(lesson.refines.skill):
+            if lesson.refines is not None and not await self._skills.may_change_at_once(
+                lesson.refines.skill
+            ):
                 proposal = await self._proposals.add(
                     lesson.draft.name, why=lesson.why, before=lesson.refines.body,
                     after=lesson.draft.body, description=lesson.draft.description,
@@ -306,6 +309,8 @@ class SkillLearner:
             saved = await self._skills.save(
                 lesson.draft, reason=lesson.why,
                 session=review.session_id, outcome=judgement.outcome,
+                before=lesson.refines.body if lesson.refines else "",
+                replay=partial(edited, edits=lesson.edits) if lesson.edits else None,
             )  # fmt: skip
         except HermesError as error:
             LOG.warning("The skill %s is not kept: %s", lesson.draft.name, error)
@@ -313,14 +318,6 @@ class SkillLearner:
         review.written.append(
             Written(saved.skill.name, saved.version, saved.is_new, lesson.why, saved.diff)
         )
-
-    async def _may_change(self, skill: Skill) -> bool:
-        path = self._skills.path_of(skill)
-        if path is None or skill.origin != "agent":
-            return False
-        state = (await self._skills.standings())[skill.name].state
-        versions = await self._skills.repository.history(path)
-        return may_change_at_once(skill, state, versions)
 
 
 def _told(written: Written) -> str:

@@ -28,9 +28,10 @@ from hermes_tui.core.messages import Message, ToolResult
 from hermes_tui.core.ports import Model, Prefix
 from hermes_tui.core.tasks import task_group
 from hermes_tui.core.usage import Usage, estimated_tokens
-from hermes_tui.learning.evaluation import Arm, Stop, Work
-from hermes_tui.learning.evaluation_tasks import Task, lay_out, seen
+from hermes_tui.learning.evaluation.evaluation import Arm, Stop, Work
+from hermes_tui.learning.evaluation.tasks import Task, lay_out, seen
 from hermes_tui.memory.files import MemoryFiles
+from hermes_tui.runtime.emptying import remove_folder
 from hermes_tui.runtime.environments import build_environment
 from hermes_tui.runtime.prompts import room
 from hermes_tui.skills.catalog import catalog
@@ -94,7 +95,7 @@ class ScratchArena:
             yield await anyio.to_thread.run_sync(self._at, root)
         finally:
             with anyio.CancelScope(shield=True):
-                await anyio.to_thread.run_sync(_removed, root)
+                await anyio.to_thread.run_sync(remove_folder, root)
 
     async def prefix_tokens(self) -> int:
         """What every request begins with when the skill is there, estimated."""
@@ -104,7 +105,7 @@ class ScratchArena:
         try:
             prefix = await self._at(root).prefix()
         finally:
-            await anyio.to_thread.run_sync(_removed, root)
+            await anyio.to_thread.run_sync(remove_folder, root)
         return estimated_tokens(prefix.system + msgspec.json.encode(prefix.tools).decode())
 
     def _at(self, root: Path) -> "ScratchPlace":
@@ -122,10 +123,10 @@ class ScratchArena:
             if skill := self._skills.get(arm):
                 shutil.copytree(skill, root / "home" / "skills" / skill.name)
         except OSError as error:
-            _removed(root)
+            remove_folder(root)
             raise HermesError(f"{root} cannot be filled: {error}.") from error
         except BaseException:
-            _removed(root)
+            remove_folder(root)
             raise
         return root
 
@@ -321,15 +322,3 @@ async def _only_here(name: str) -> Never:
     raise EnvironmentUnavailableError(
         f"{name!r} is out of reach while a skill is measured.", hint="Work here."
     )
-
-
-def _removed(root: Path) -> None:
-    """Remove a place, also what lies in folders that were made read-only."""
-
-    def open_up(function: Any, path: str, _error: object) -> None:
-        with suppress(OSError):
-            Path(path).parent.chmod(0o700)
-            Path(path).chmod(0o700)
-            function(path)
-
-    shutil.rmtree(root, onerror=open_up)

@@ -11,12 +11,13 @@ from hermes_tui.config.schema import Config
 from hermes_tui.core.ports import Model
 from hermes_tui.memory.memory import Memory
 from hermes_tui.memory.preferences import Preferences
+from hermes_tui.runtime.skills import open_auditor, open_proposals
 from hermes_tui.skills.skills import Skills
 from hermes_tui.store.store import Store
 
 # Only the idle have time to import what learns.
 if TYPE_CHECKING:
-    from hermes_tui.learning.audit import Auditor
+    from hermes_tui.learning.audit.auditor import Auditor
     from hermes_tui.learning.learner import Learner, Learnt
 
 
@@ -92,7 +93,6 @@ class Hindsight:
     @cached_property
     def _learner(self) -> "Learner":
         from hermes_tui.learning.learner import Learner
-        from hermes_tui.learning.proposals import Proposals
         from hermes_tui.learning.skill_learner import SkillLearner
 
         return Learner(
@@ -105,7 +105,7 @@ class Hindsight:
             skills=SkillLearner(
                 store=self._store,
                 skills=self._skills,
-                proposals=Proposals(self._paths.proposals_dir),
+                proposals=open_proposals(self._paths),
                 model=self._model,
                 writes=self._config.skills.learn,
             ),
@@ -113,13 +113,6 @@ class Hindsight:
 
     @cached_property
     def _auditor(self) -> "Auditor":
-        from hermes_tui.learning.audit import Auditor
-
-        return Auditor(
-            store=self._store,
-            skills=self._skills,
-            folder=self._paths.audits_dir,
-            model=self._model,
-            every=self._config.skills.audit_every,
-            prunes=self._config.skills.prune_old_skills,
+        return open_auditor(
+            self._paths, self._config, store=self._store, skills=self._skills, model=self._model
         )

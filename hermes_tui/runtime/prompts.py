@@ -16,7 +16,7 @@ from hermes_tui.core.errors import HermesError
 from hermes_tui.core.ports import Model, Prefix, Tools
 from hermes_tui.memory.files import MemoryFile, MemoryFiles
 from hermes_tui.memory.preferences import Preferences
-from hermes_tui.skills.catalog import CATALOG_CHARS, catalog
+from hermes_tui.skills.catalog import CATALOG_CHARS, catalog, has_room_for_all
 from hermes_tui.skills.skills import Skills
 from hermes_tui.tools.workplace import Workplace
 
@@ -62,11 +62,9 @@ class Prompts:
     async def prefix(self, tools: Tools, model: Model) -> Prefix:
         """The prompt and the tools, sized for `model`."""
         shelf = await self._skills.shelf()
-        listed = catalog(
-            self._skills.usable(shelf),
-            room=room(model, CATALOG_CHARS),
-            worth=await self._skills.worth(shelf),
-        )
+        usable, size = self._skills.usable(shelf), room(model, CATALOG_CHARS)
+        worth = {} if has_room_for_all(usable, size) else await self._skills.worth(shelf)
+        listed = catalog(usable, room=size, worth=worth)
         return await anyio.to_thread.run_sync(self._prefix, tools, model, listed)
 
     def _prefix(self, tools: Tools, model: Model, skills: str) -> Prefix:

@@ -32,6 +32,7 @@ from hermes_tui.models.reasoning import Level
 from hermes_tui.models.wrapped import close_model
 from hermes_tui.runtime.claims import Claims
 from hermes_tui.runtime.hindsight import Hindsight, Looked
+from hermes_tui.runtime.hints import SkillHints
 from hermes_tui.runtime.meaning import search_by_meaning
 from hermes_tui.runtime.models import (
     ModelChoice,
@@ -47,7 +48,6 @@ from hermes_tui.runtime.side_models import SideModels
 from hermes_tui.runtime.skills import open_skills
 from hermes_tui.runtime.toolbox import toolbox
 from hermes_tui.safety.modes import Mode
-from hermes_tui.skills.catalog import hint_text
 from hermes_tui.store.search import SearchResults
 from hermes_tui.store.sessions import SessionRecord
 from hermes_tui.store.store import Store
@@ -125,7 +125,11 @@ class Runtime:
         )
         self.preferences = Preferences(paths.preferences_dir, user=config.memory.user)
         self.skills = open_skills(
-            paths, config, store=store, toolsets=lambda: toolsets_of(config.tools.disabled)
+            paths,
+            config,
+            store=store,
+            folder=folder,
+            toolsets=lambda: toolsets_of(config.tools.disabled),
         )
         closing.callback(self.skills.close)
         self._prompts = Prompts(
@@ -425,23 +429,10 @@ class Runtime:
             usage=record.usage,
             max_steps=self._overrides.max_steps or self.config.agent.max_steps,
             context=Context(journal, compactor=compactor, compaction=compaction),
-            hints=self._hints,
+            hints=SkillHints(
+                self.skills, self.store.skill_uses, config=self.config, session_id=record.id
+            ),
         )
-
-    async def _hints(self, prompt: str) -> str:
-        """Skills that fit a prompt, as the model is told of them; one asked for as `/name …`."""
-        if (asked := await self._asked_for(prompt)) is not None:
-            return asked
-        if not self.config.skills.hints or "skill_load" in self.config.tools.disabled:
-            return ""
-        return hint_text(await self.skills.hints(prompt))
-
-    async def _asked_for(self, prompt: str) -> str | None:
-        name, _, arguments = prompt.strip().removeprefix("/").partition(" ")
-        if not prompt.strip().startswith("/") or (await self.skills.shelf()).find(name) is None:
-            return None
-        given = f" with the arguments {arguments.strip()!r}" if arguments.strip() else ""
-        return f"Read the skill {name!r} with skill_load{given}, then carry it out."
 
 
 @asynccontextmanager

@@ -15,6 +15,7 @@ POLICY: dict[Risk, tuple[Decision, Decision, Decision, Decision]] = {
     Risk.WRITE:       ("deny",   "ask",   "allow",   "allow"),
     Risk.EXECUTE:     ("deny",   "ask",   "ask",     "allow"),
     Risk.OUTSIDE:     ("deny",   "ask",   "ask",     "ask"),
+    Risk.HERMES:      ("deny",   "ask",   "ask",     "ask"),
     Risk.SECRETS:     ("deny",   "ask",   "ask",     "ask"),
     Risk.FORBIDDEN:   ("deny",   "deny",  "deny",    "deny"),
 }  # fmt: skip

@@ -25,6 +25,8 @@ class Risk(StrEnum):
     """Runs something whose effects are not known."""
     OUTSIDE = "outside"
     """Changes files outside the working directory."""
+    HERMES = "hermes"
+    """Changes Hermes itself: what it trusts, what it may do, or what it keeps."""
     SECRETS = "secrets"
     """Touches files that hold credentials."""
     FORBIDDEN = "forbidden"
@@ -154,8 +156,12 @@ WHY: tuple[tuple[str, str], ...] = (
 """What to tell the person about a command; the first that fits."""
 
 
-def assess_command(command: str, *, cwd: str = "/", home: str = "/") -> Assessment:
-    """How dangerous it is to run `command` in a shell."""
+def assess_command(command: str, *, cwd: str = "/", home: str = "/", own: str = "") -> Assessment:
+    """How dangerous it is to run `command` in a shell.
+
+    Args:
+        own: The folder Hermes keeps its things in.
+    """
     unquoted = command.replace('"', "").replace("'", "")
     for what, pattern in CATASTROPHES:
         if re.search(pattern, unquoted):
@@ -165,6 +171,10 @@ def assess_command(command: str, *, cwd: str = "/", home: str = "/") -> Assessme
         return Assessment(Risk.SECRETS, "It names a file that holds credentials.")
     if _readers(command):
         return Assessment(Risk.READ, "It only reads.")
+    from hermes_tui.safety.own_home import changes_hermes  # a start need not pay for it
+
+    if why := changes_hermes(command, cwd=cwd, home=home, own=own):
+        return Assessment(Risk.HERMES, why)
     reason = next(
         (why for why, pattern in WHY if re.search(pattern, command)),
         "It may change things.",
@@ -219,6 +229,10 @@ def assess_write(path: str, *, cwd: str, home: str, own: str = "") -> Assessment
     """How dangerous it is to change `path`; `own` is the folder Hermes keeps its things in."""
     if is_secret(path, cwd=cwd, home=home):
         return Assessment(Risk.SECRETS, "The file holds credentials.")
+    from hermes_tui.safety.own_home import is_trust_file
+
+    if is_trust_file(path):
+        return Assessment(Risk.HERMES, "It is the record of the skills you trust.")
     full = PurePosixPath(_absolute(path, cwd=cwd, home=home))
     if not full.is_relative_to(cwd):
         return Assessment(Risk.OUTSIDE, f"The file is outside {cwd}.")

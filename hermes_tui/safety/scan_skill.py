@@ -10,6 +10,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from hermes_tui.core.fences import marked
 from hermes_tui.safety.scan_rules import Rule, compiled
 from hermes_tui.safety.scanner import Finding, Severity, scan, short
 
@@ -20,8 +21,8 @@ OVERLAP_LINES = 10
 PIECE_CHARS = 4_000
 """Of a longer line."""
 OVERLAP_CHARS = 400
-MAX_FOUND = 100
-"""Of a text; more of them say nothing more."""
+MAX_WARNINGS = 100
+"""Of a text; more of them say nothing more. What blocks is counted without bound."""
 
 _SETTINGS = (
     r"(?:claude|agents|gemini|soul|memory|user)\.md\b|\.(?:hermes|claude|codex|cursor|gemini)/|"
@@ -135,13 +136,14 @@ def scan_lines(text: str, *, language: Language) -> tuple[Located, ...]:
     5 µs per character.
     """
     found: dict[tuple[int, str, str], Located] = {}
+    warnings = 0
     for window in _windows(text, language):
-        for one in (*_scanned(window), *_ruled(window, language)):
+        is_full = warnings >= MAX_WARNINGS
+        for one in (*_scanned(window, is_full), *_ruled(window, language, is_full)):
             key = (one.line, one.kind, one.reason)
-            if key not in found or one.severity == "block":
+            if one.severity == "block" or (key not in found and warnings < MAX_WARNINGS):
+                warnings += one.severity == "warn"
                 found[key] = one
-        if len(found) >= MAX_FOUND:
-            break
     return tuple(sorted(found.values(), key=lambda one: (one.line, one.kind)))
 
 
@@ -161,18 +163,17 @@ def _windows(text: str, language: Language) -> Iterator[_Window]:
 
 
 def _lines(text: str, language: Language) -> Iterator[tuple[int, str, bool]]:
-    fence = ""
-    for number, line in enumerate(re.split(r"\r\n|\r|\n", text), start=1):
-        if not line.strip():
-            continue
-        is_code = language == "code" or bool(fence)
-        if language == "markdown" and (mark := compiled(r"\s{0,3}(`{3,}|~{3,})").match(line)):
-            if not fence:
-                fence = mark[1]
-            elif mark[1].startswith(fence):
-                fence = ""
-            continue
-        yield number, line, is_code
+    if language == "code":
+        for number, line in enumerate(re.split(r"\r\n|\r|\n", text), start=1):
+            if line.strip():
+                yield number, line, True
+        return
+    for number, line in enumerate(marked(text), start=1):
+        shown = line.info if line.kind == "open" else line.text.rstrip("\r\n")
+        if line.kind == "code" and (mark := compiled(r"\s*(?:`{3,}|~{3,})").match(shown)):
+            shown = shown[mark.end() :]  # inside other code, and no fence
+        if line.kind != "close" and shown.strip():
+            yield number, shown, line.kind == "code"
 
 
 def _pieces(number: int, line: str, is_code: bool) -> Iterator[tuple[int, str, bool]]:
@@ -181,12 +182,14 @@ def _pieces(number: int, line: str, is_code: bool) -> Iterator[tuple[int, str, b
         yield number, line[start : start + PIECE_CHARS], is_code
 
 
-def _scanned(window: _Window) -> Iterator[Located]:
+def _scanned(window: _Window, only_blocks: bool) -> Iterator[Located]:
     """What the write scan finds in a window, each at its line.
 
     A line is judged by itself; what only shows across lines stands at the first of them.
     """
-    whole = scan(window.text)
+    whole = [
+        one for one in scan(window.text) if not only_blocks or _located(0, one).severity == "block"
+    ]
     if not whole:
         return
     told: set[tuple[str, str]] = set()
@@ -218,10 +221,12 @@ def _start(window: _Window, kind: str, reason: str) -> int:
     return window.lines[low][0]
 
 
-def _ruled(window: _Window, language: Language) -> Iterator[Located]:
+def _ruled(window: _Window, language: Language, only_blocks: bool) -> Iterator[Located]:
     whole = "\n".join(line for _, line, _ in window.lines)
     lowered = whole.lower()
     for rule in (*RULES, LONG_CODE, *(MARKDOWN_RULES if language == "markdown" else ())):
+        if only_blocks and rule.severity != "block":
+            continue
         is_lowered = rule in RULES
         pattern = compiled(rule.pattern)
         if not pattern.search(lowered if is_lowered else whole):

@@ -65,6 +65,11 @@ def catalog(
     return "\n".join([*sorted(kept), rest.format(count=len(skills) - len(kept))])
 
 
+def has_room_for_all(skills: Sequence[Skill], room: int = CATALOG_CHARS) -> bool:
+    """Whether a catalogue of that size leaves none out, whatever their order."""
+    return sum(len(_line(skill, DESCRIPTION_CHARS)) + 1 for skill in skills) <= room
+
+
 def hinted(found: Sequence[Found], skills: Mapping[str, Skill]) -> list[Skill]:
     """Those of the `found` ones that are worth pointing out, the best first."""
     return [

@@ -49,7 +49,7 @@ class Planned(Struct, frozen=True):
     parts: Sequence[Part]
 
 
-def difference(folder: str, before: Mapping[str, Entry], after: Files) -> Part | None:
+def part_of(folder: str, before: Mapping[str, Entry], after: Files) -> Part | None:
     """What makes `after` of `before`; None where they are the same."""
     gone = [path for path in before if path not in after]
     put = {

@@ -1,7 +1,8 @@
 """How far a skill can be trusted to help, from what came of using it.
 
 A Beta posterior: what its origin lets one expect, and successes and failures whose weight
-halves every sixty days. So an idle skill drifts back to what one would expect of a new one.
+halves every sixty days. So an idle skill drifts back to what one would expect of a new one. What
+came of an earlier version says half as much of the one there is.
 """
 
 from collections.abc import Sequence
@@ -13,8 +14,11 @@ from typing import Literal
 from msgspec import Struct
 
 from hermes_tui.core.skills import Origin, Outcome, Skill, Use
+from hermes_tui.skills.versions import Version
 
 HALF_LIFE = timedelta(days=60)
+EARLIER = 0.5
+"""What a use of an earlier version weighs, compared with one of the version there is."""
 PRIORS: dict[Origin, tuple[float, float]] = {
     "agent": (1.5, 2.0),
     "hub": (2.0, 2.0),
@@ -64,12 +68,19 @@ class Confidence(Struct, frozen=True):
         return f"{self.mean:.2f} ({self.low:.2f} to {self.high:.2f})"
 
 
-def confidence(origin: Origin, uses: Sequence[Use], now: datetime) -> Confidence:
-    """What `uses` say at `now`."""
+def confidence(
+    origin: Origin, uses: Sequence[Use], now: datetime, *, changed: datetime | None = None
+) -> Confidence:
+    """What `uses` say at `now`.
+
+    Args:
+        changed: When the skill became what it is; None where it has always been that.
+    """
     a, b = PRIORS[origin]
     for use in uses:
         if use.outcome is not None:
             kept = 0.5 ** (max(now - use.at, timedelta(0)) / HALF_LIFE)
+            kept *= EARLIER if changed is not None and use.at < changed else 1.0
             success, failure = WEIGHTS[use.outcome]
             a, b = a + kept * success, b + kept * failure
     return Confidence(a, b)
@@ -87,6 +98,19 @@ def state(skill: Skill, uses: Sequence[Use]) -> State:
         return "doubtful"
     is_proven = len({use.session for use in good}) >= SESSIONS_TO_PROVE
     return "active" if skill.origin != "agent" or is_proven else "candidate"
+
+
+def may_change_at_once(skill: Skill, state: State, versions: Sequence[Version]) -> bool:
+    """Whether Hermes may change a skill without asking.
+
+    It may as long as it wrote all of it, and the skill has not proved itself yet.
+    """
+    return (
+        skill.origin == "agent"
+        and not skill.is_pinned
+        and state != "active"
+        and not any(version.by_user for version in versions)
+    )
 
 
 @cache

@@ -1,7 +1,6 @@
 """Getting a package from wherever a source names."""
 
 import tempfile
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -10,14 +9,11 @@ import anyio.to_thread
 
 from hermes_tui.core.errors import ConfigError, HermesError, NotFoundError
 from hermes_tui.skills.containers import opened
-from hermes_tui.skills.git_source import FETCH_SECONDS, fetch
+from hermes_tui.skills.git_source import FETCH_SECONDS, Progress, fetch
 from hermes_tui.skills.packages import MAX_PACKAGE_BYTES, Package, unpacked
 from hermes_tui.skills.sources import Source
 
 MAX_REDIRECTS = 5
-
-Progress = Callable[[int], Awaitable[None]]
-"""Told now and then how many bytes have come."""
 
 
 async def package_of(source: Source, progress: Progress | None = None) -> Package:

@@ -6,11 +6,11 @@ from difflib import get_close_matches
 from hermes_tui.core.errors import NotFoundError
 from hermes_tui.skills.commit_stream import HERMES
 from hermes_tui.skills.git_folder import Commit, GitFailedError, GitFolder
+from hermes_tui.skills.skill import FILE
 from hermes_tui.skills.skill_files import ARCHIVE
 from hermes_tui.skills.trailers import Stated, stated
 from hermes_tui.skills.versions import Version
 
-SKILL_FILE = "SKILL.md"
 SHOWN = 5
 """Names an error lists."""
 
@@ -134,7 +134,7 @@ class Histories:
         for path in paths:
             for place, skill in candidates(path):
                 is_known = skill in self._versions
-                if is_known or self._store.has_file(commit, f"{place}/{SKILL_FILE}"):
+                if is_known or self._store.has_file(commit, f"{place}/{FILE}"):
                     found[skill] = None
                     break
         return list(found)

@@ -15,8 +15,8 @@ from hermes_tui.skills.library import Shelf
 from hermes_tui.skills.packages import Package
 from hermes_tui.skills.quarantine import Quarantine
 from hermes_tui.skills.review import Review, Reviewer, prepared
-from hermes_tui.skills.skill import read_skill
-from hermes_tui.skills.skill_files import put_files
+from hermes_tui.skills.skill import FILE, decoded, parsed
+from hermes_tui.skills.skill_files import Files, put_files
 from hermes_tui.skills.skills import Skills
 from hermes_tui.skills.sources import Source, parse_source
 from hermes_tui.skills.versions import Change, Version
@@ -66,7 +66,7 @@ class Installer:
 
         Skills of one place are fetched together; a place that fails leaves the others alone.
         """
-        groups: dict[Source, dict[str, Skill]] = {}
+        groups: dict[Source, list[tuple[str, Skill]]] = {}
         reviews: list[Review] = []
         failed: list[str] = []
         for skill in installed:
@@ -76,20 +76,22 @@ class Installer:
                 failed.append(f"{skill.name}: {error}")
                 continue
             place = structs.replace(source, inside="")
-            groups.setdefault(place, {})[source.inside] = skill
+            groups.setdefault(place, []).append((source.inside, skill))
         for place, wanted in groups.items():
-            source = structs.replace(place, inside=posixpath.commonpath(list(wanted)))
+            source = structs.replace(
+                place, inside=posixpath.commonpath([inside for inside, _ in wanted])
+            )
             try:
                 package = await package_of(source, progress)
             except HermesError as error:
-                failed += [f"{skill.name}: {error}" for skill in wanted.values()]
+                failed += [f"{skill.name}: {error}" for _, skill in wanted]
                 continue
             there = {
                 posixpath.join(source.inside, parcel.folder).rstrip("/"): parcel
                 for parcel in package.parcels
             }
             reviewer = Reviewer(self._quarantine, source)
-            for inside, skill in wanted.items():
+            for inside, skill in wanted:
                 if (parcel := there.get(inside)) is None:
                     failed.append(f"{skill.name}: it is no longer in {source}.")
                     continue
@@ -114,10 +116,13 @@ class Installer:
         if review.folder is None or not review.can_install or approved != review.tree:
             raise RefusedError(f"{review.name} was not installed: it is not what was approved.")
         folder = review.folder
-        raw = await anyio.to_thread.run_sync(self._quarantine.files, folder, approved)
-        files = prepared(
-            raw, read_skill(folder), name=review.name, source=review.source, tree=approved
-        )
+
+        def approved_files() -> Files:
+            raw = self._quarantine.files(folder, approved)
+            skill = parsed(decoded(raw[FILE]), folder)
+            return prepared(raw, skill, name=review.name, source=review.source, tree=approved)
+
+        files = await anyio.to_thread.run_sync(approved_files)
         path = self._skills.path_of(review.replaces) if review.replaces else None
         change = Change(
             skill=path or review.name, action="install", by_user=True,

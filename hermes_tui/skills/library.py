@@ -18,7 +18,8 @@ LOG = logging.getLogger(__name__)
 MAX_DEPTH = 5
 """Folders a skill may lie below the one that is searched."""
 MAX_FOLDERS = 20_000
-_SKIPPED = frozenset({"node_modules", "__pycache__", "scripts", "references", "assets"})
+SKIPPED = frozenset({"node_modules", "__pycache__", "scripts", "references", "assets"})
+"""Folders in which no skill is looked for."""
 _FORMAT = 1
 """Of the cache; one of another format is made anew."""
 
@@ -186,7 +187,7 @@ def _skill_folders(root: Path) -> Iterator[tuple[Path, str]]:
             with os.scandir(folder) as entries:
                 for entry in entries:
                     names.add(entry.name)
-                    if entry.name.startswith(".") or entry.name in _SKIPPED:
+                    if entry.name.startswith(".") or entry.name in SKIPPED:
                         continue
                     if entry.is_dir(follow_symlinks=False):
                         inner.append((entry.path, depth + 1))

@@ -15,11 +15,12 @@ from hermes_tui.skills.commit_stream import (
     Part,
     Planned,
     archived,
-    difference,
+    part_of,
     tag_name,
 )
 from hermes_tui.skills.git_folder import GitFailedError, GitFolder
-from hermes_tui.skills.histories import SKILL_FILE, Histories, candidates
+from hermes_tui.skills.histories import Histories, candidates
+from hermes_tui.skills.skill import FILE
 from hermes_tui.skills.skill_files import (
     Files,
     checked_path,
@@ -105,9 +106,9 @@ class Recorder:
 
     def _skill_files_below(self, folder: str) -> Iterable[str]:
         for here, folders, files in os.walk(self.store.folder / folder):
-            if SKILL_FILE in files:
+            if FILE in files:
                 folders.clear()
-                yield (Path(here) / SKILL_FILE).relative_to(self.store.folder).as_posix()
+                yield (Path(here) / FILE).relative_to(self.store.folder).as_posix()
 
     def put_back(self, skill: str) -> None:
         """Make the disk hold what the newest commit has of the skill.
@@ -197,7 +198,7 @@ class Recorder:
         parts: list[Part] = []
         for place in (skill, archived(skill)):
             before = self.store.entries(self.store.tree(tip, place))
-            part = difference(place, before, read_files(self.store.folder / place))
+            part = part_of(place, before, read_files(self.store.folder / place))
             if part is not None:
                 parts.append(part)
         return parts
@@ -209,12 +210,12 @@ class Recorder:
     def _is_skill(self, tip: str, place: str, skill: str) -> bool:
         try:
             checked_path(skill)
-            found = os.lstat(self.store.folder / place / SKILL_FILE)
+            found = os.lstat(self.store.folder / place / FILE)
         except (HermesError, OSError, ValueError):
             is_there = False
         else:
             is_there = stat.S_ISREG(found.st_mode)
-        return is_there or self.store.has_file(tip, f"{place}/{SKILL_FILE}")
+        return is_there or self.store.has_file(tip, f"{place}/{FILE}")
 
 
 def unrecorded(change: Change) -> Version:

@@ -64,8 +64,8 @@ class SkillRepository:
         `write` runs in the worker thread. When it raises, the folder is put back.
 
         Raises:
-            HermesError: the path cannot be a skill's, leads through a link, cannot be written,
-                or others hold the lock for too long.
+            HermesError: the path cannot be a skill's, leads through a link or lies above or below
+                another skill, it cannot be written, or others hold the lock for too long.
         """
         folder = self.folder / checked_path(change.skill)
 
@@ -172,13 +172,13 @@ class SkillRepository:
             HermesError: its folder cannot be moved.
         """
 
-        def prepare(_: Recorder | None) -> Step:
+        def prepare(recorder: Recorder | None) -> Step:
             if self._work.place(skill) != skill:
                 raise self._work.not_there(skill, in_archive=False)
             change = Change(
                 skill=skill, action="archive", reason=reason, session=session, by_user=by_user
             )
-            return Step(change, lambda: self._work.move(skill, to_archive=True))
+            return Step(change, lambda: self._work.move(skill, to_archive=True, recorder=recorder))
 
         return await self._changed(skill, prepare)
 
@@ -201,7 +201,9 @@ class SkillRepository:
                     f"The skill {skill!r} is there already.", hint="Archive or rename it first."
                 )
             if self._work.place(skill):
-                return Step(change, lambda: self._work.move(skill, to_archive=False))
+                return Step(
+                    change, lambda: self._work.move(skill, to_archive=False, recorder=recorder)
+                )
             if recorder is None or not (files := recorder.newest_files(skill)):
                 raise self._work.not_there(skill, in_archive=True)
             return Step(change, lambda: self._work.put(skill, {skill: files}))
@@ -249,7 +251,7 @@ class SkillRepository:
             )  # fmt: skip
             if before:
                 return Step(change, lambda: self._work.put(skill, before))
-            return Step(change, lambda: self._work.move(skill, to_archive=True))
+            return Step(change, lambda: self._work.move(skill, to_archive=True, recorder=recorder))
 
         return await self._in_thread(lambda: self._work.change(skill, prepare))
 

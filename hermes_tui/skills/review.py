@@ -1,6 +1,5 @@
 """A skill from elsewhere as the person gets to judge it: files, findings by line, what changes."""
 
-import difflib
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,45 +12,29 @@ from hermes_tui.core.skills import Skill
 from hermes_tui.safety.scan_skill import Located, scan_lines
 from hermes_tui.safety.scanner import Severity
 from hermes_tui.safety.terminal_text import visible_line
+from hermes_tui.skills.diffs import files_diff
+from hermes_tui.skills.file_kinds import (
+    MARKDOWN_ENDINGS,
+    FileKind,
+    form_of,
+    is_text,
+    kind_of,
+    readable,
+)
 from hermes_tui.skills.packages import Parcel
 from hermes_tui.skills.quarantine import Quarantine, contents
-from hermes_tui.skills.skill import FILE, is_name, name_like, read_skill, with_metadata
-from hermes_tui.skills.skill_files import LINK, PLAIN, Blob, Files, read_files
+from hermes_tui.skills.skill import FILE, decoded, is_name, name_like, parsed, with_metadata
+from hermes_tui.skills.skill_files import PLAIN, Blob, Files, read_files
 from hermes_tui.skills.sources import Source
-from hermes_tui.skills.validation import complaints, validate
+from hermes_tui.skills.validation import Verdict, complaints, judged
 
 SHOWN_HIDDEN = 5
-MAX_DIFF_BYTES = 200_000
-"""Of a file; the lines of a larger one take too long to compare."""
-MAX_DIFF_LINES = 4_000
 _SAFE_KEY = re.compile(r"(?!.*---)[A-Za-z0-9][A-Za-z0-9_.-]{0,63}\Z")
 _KEPT_KEYS = frozenset(
     f"hermes-{key}"
     for key in ("requires-toolsets", "fallback-for-toolsets", "platforms", "tags", "scope")
 )
 """What another's skill may tell Hermes; who wrote it and what it may do it cannot say."""
-_PROGRAMS = (
-    (b"\x7fELF", "a program"), (b"MZ", "a program"), (b"\xcf\xfa\xed\xfe", "a program"),
-    (b"\xce\xfa\xed\xfe", "a program"), (b"\xca\xfe\xba\xbe", "a program"),
-    (b"\0asm", "a program"), (b"PK\x03\x04", "an archive"), (b"\x1f\x8b", "an archive"),
-    (b"BZh", "an archive"), (b"\xfd7zXZ\0", "an archive"), (b"7z\xbc\xaf", "an archive"),
-    (b"!<arch>", "a program"),
-)  # fmt: skip
-_SCRIPTS = (
-    ".sh",
-    ".bash",
-    ".zsh",
-    ".py",
-    ".pl",
-    ".rb",
-    ".js",
-    ".mjs",
-    ".cjs",
-    ".ts",
-    ".ps1",
-    ".bat",
-)
-_MARKDOWN = (".md", ".markdown", ".mdx")
 
 
 class File(Struct, frozen=True):
@@ -59,7 +42,7 @@ class File(Struct, frozen=True):
 
     path: str
     bytes: int
-    kind: Literal["text", "script", "binary"]
+    kind: FileKind
 
 
 class Finding(Struct, frozen=True):
@@ -143,21 +126,21 @@ class Reviewer:
             return Review(name=label, source=source, faults=parcel.faults, problems=left_out)
         folder = self._quarantine.keep(parcel, label)
         files = tuple(
-            File(path, len(raw), _kind(path, raw)) for path, raw in sorted(parcel.files.items())
+            File(path, len(raw), kind_of(path, raw)) for path, raw in sorted(parcel.files.items())
         )
         findings = tuple(
             one for file in files for one in self._findings(file, parcel.files[file.path])
         )
-        verdict = validate(folder)
+        verdict = _verdict(parcel, folder)
         base = Review(
             name=label, source=source, tree=parcel.tree, folder=folder, files=files,
             findings=findings, problems=(*verdict.standard, *verdict.warnings, *left_out),
         )  # fmt: skip
         try:
-            skill = read_skill(folder)
+            skill = parsed(decoded(parcel.files[FILE]), folder)
             written = prepared(parcel.files, skill, name=name, source=source, tree=parcel.tree)
             replaces = find(name or skill.name)
-            diff = difference(read_files(replaces.path), written) if replaces else ""
+            diff = files_diff(read_files(replaces.path), written) if replaces else ""
             changed = self._changed_here(replaces, source)
         except HermesError as error:
             return structs.replace(base, faults=(str(error),))
@@ -171,19 +154,27 @@ class Reviewer:
 
     def _findings(self, file: File, raw: bytes) -> list[Finding]:
         if file.kind == "binary":
-            what = next((what for start, what in _PROGRAMS if raw.startswith(start)), "")
+            what = form_of(raw)
             reason = f"It is {what}, which nobody can look through."
             return [Finding(file.path, 0, "binary", "warn", "", reason)] if what else []
-        language: Literal["markdown", "code"] = (
-            "markdown" if file.path.lower().endswith(_MARKDOWN) else "code"
-        )
+        is_markdown = file.path.lower().endswith(MARKDOWN_ENDINGS)
+        language: Literal["markdown", "code"] = "markdown" if is_markdown else "code"
         key = (raw, language)
         if key not in self._scanned:
-            self._scanned[key] = scan_lines(raw.decode("utf-8"), language=language)
-        return [
+            self._scanned[key] = scan_lines(readable(raw), language=language)
+        found = [
             Finding(file.path, one.line, one.kind, one.severity, one.excerpt, one.reason)
             for one in self._scanned[key]
         ]
+        if is_text(raw):
+            return found
+        if not is_markdown and file.kind != "script":
+            # Whatever is no text holds control characters.
+            found = [
+                structs.replace(one, severity="warn") if one.kind == "hidden" else one
+                for one in found
+            ]
+        return [Finding(file.path, 0, "encoding", "warn", "", "It is no UTF-8 text."), *found]
 
     def _changed_here(self, installed: Skill | None, source: str) -> tuple[str, ...]:
         """Whether what is installed is no longer what was approved."""
@@ -194,7 +185,8 @@ class Reviewer:
         if folder is None:
             return ()
         files = contents(folder)
-        then = prepared(files, read_skill(folder), name=installed.name, source=source, tree=tree)
+        skill = parsed(decoded(files[FILE]), folder)
+        then = prepared(files, skill, name=installed.name, source=source, tree=tree)
         if _plain(read_files(installed.path)) == _plain(then):
             return ()
         return ("It was changed here since; those changes go, and stay in its history.",)
@@ -225,48 +217,11 @@ def prepared(
     }
 
 
-def difference(before: Files, after: Files) -> str:
-    """A unified diff of two sets of files."""
-    parts: list[str] = []
-    for path in sorted(before.keys() | after.keys()):
-        old, new = before.get(path), after.get(path)
-        if old is not None and new is not None and old.content == new.content:
-            continue
-        texts = [_lines(blob) for blob in (old, new)]
-        sides = (f"a/{path}" if old else "/dev/null", f"b/{path}" if new else "/dev/null")
-        if texts[0] is None or texts[1] is None:
-            parts.append(f"Files {sides[0]} and {sides[1]} differ\n")
-            continue
-        parts += [
-            line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
-            for line in difflib.unified_diff(texts[0], texts[1], *sides)
-        ]
-    return "".join(parts)
-
-
-def _lines(blob: Blob | None) -> list[str] | None:
-    """Of a text; None for what cannot be compared line by line."""
-    if blob is None:
-        return []
-    if (
-        blob.mode == LINK
-        or len(blob.content) > MAX_DIFF_BYTES
-        or _kind("", blob.content) == "binary"
-    ):
-        return None
-    lines = blob.content.decode("utf-8").splitlines(keepends=True)
-    return lines if len(lines) <= MAX_DIFF_LINES else None
-
-
-def _kind(path: str, raw: bytes) -> Literal["text", "script", "binary"]:
+def _verdict(parcel: Parcel, folder: Path) -> Verdict:
     try:
-        text = raw.decode("utf-8")
-    except UnicodeDecodeError:
-        return "binary"
-    if "\0" in text:
-        return "binary"
-    is_script = text.startswith("#!") or path.lower().endswith(_SCRIPTS)
-    return "script" if is_script else "text"
+        return judged(decoded(parcel.files[FILE]), folder)
+    except ConfigError as error:
+        return Verdict(folder, (str(error),))
 
 
 def _label(parcel: Parcel, source: Source) -> str:

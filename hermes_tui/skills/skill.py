@@ -4,7 +4,10 @@ What others wrote is taken as it is meant: lists where the standard wants string
 nested metadata. What is written here passes the standard's reference validator.
 """
 
+import errno
+import os
 import re
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -57,20 +60,36 @@ def parted(text: str) -> tuple[str, str]:
 
 
 def read_text(folder: Path) -> str:
-    """The whole `SKILL.md` in `folder`.
+    """The whole `SKILL.md` in `folder`; never waits for a pipe.
 
     Raises:
-        ConfigError: it is a link, too large, no text, or cannot be read.
+        ConfigError: it is a link or no regular file, too large, no text, or cannot be read.
     """
-    file = folder / FILE
     try:
-        if file.is_symlink():
-            raise ConfigError("Its SKILL.md is a link.", hint="Put the file itself there.")
-        with file.open("rb") as opened:
-            content = opened.read(MAX_BYTES + 1)
+        descriptor = os.open(
+            folder / FILE, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        )
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise ConfigError("Its SKILL.md is no regular file.", hint="Move it away.")
+        with os.fdopen(descriptor, "rb") as file:
+            content = file.read(MAX_BYTES + 1)
     except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise ConfigError(
+                "Its SKILL.md is a link.", hint="Put the file itself there."
+            ) from None
         reason = error.strerror or "unknown error"
         raise ConfigError(f"Its SKILL.md cannot be read: {reason}.") from error
+    return decoded(content)
+
+
+def decoded(content: bytes) -> str:
+    """What a `SKILL.md` of these bytes says.
+
+    Raises:
+        ConfigError: it is too large or no text.
+    """
     if len(content) > MAX_BYTES:
         raise ConfigError(
             f"Its SKILL.md has more than {MAX_BYTES:,} bytes.",
@@ -93,7 +112,18 @@ def read_skill(
     Raises:
         ConfigError: it cannot be used as it is; a sentence about its `SKILL.md`.
     """
-    head, body = parted(read_text(folder))
+    return parsed(read_text(folder), folder, category=category, origin=origin, stamp=stamp)
+
+
+def parsed(
+    text: str, folder: Path, *, category: str = "", origin: Origin = "person", stamp: str = ""
+) -> Skill:
+    """The skill whose `SKILL.md` is `text`, its problems noted; nothing is read.
+
+    Raises:
+        ConfigError: it cannot be used as it is; a sentence about its `SKILL.md`.
+    """
+    head, body = parted(text)
     fields = _fields(head)
     problems: list[str] = []
     name = _checked_name(str(fields.get("name") or "").strip(), folder, problems)

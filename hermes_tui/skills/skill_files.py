@@ -16,6 +16,8 @@ from typing import Literal
 from msgspec import Struct
 
 from hermes_tui.core.errors import HermesError
+from hermes_tui.skills.library import SKIPPED
+from hermes_tui.skills.skill import FILE
 
 MAX_FILES = 2_000
 MAX_BYTES = 64 * 1024 * 1024
@@ -62,6 +64,25 @@ def checked_path(skill: str) -> str:
         f"{skill!r} cannot be the path of a skill.",
         hint="Use a relative path like 'bisect' or 'git/bisect'.",
     )
+
+
+def neighbour(root: Path, skill: str) -> str:
+    """The path of another skill that lies above or below `skill`; empty where none does.
+
+    What lies below a folder that is a skill is a part of it.
+    """
+    parts = skill.split("/")
+    for end in range(1, len(parts)):
+        above = "/".join(parts[:end])
+        if os.path.lexists(root / above / FILE):
+            return above
+    if os.path.lexists(root / skill / FILE):
+        return ""
+    for here, folders, files in os.walk(root / skill):
+        folders[:] = [one for one in folders if one not in SKIPPED and not one.startswith(".")]
+        if FILE in files:
+            return Path(here).relative_to(root).as_posix()
+    return ""
 
 
 def is_git_name(name: str) -> bool:

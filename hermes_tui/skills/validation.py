@@ -5,24 +5,28 @@ value a string. What the validator lets pass although it is probably not meant i
 """
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, cast
 
 from msgspec import Struct
 
+from hermes_tui.config.files import read_regular
 from hermes_tui.core.errors import ConfigError, NotFoundError
+from hermes_tui.core.skills import Skill
 from hermes_tui.skills.skill import (
     FILE,
     MAX_DESCRIPTION_CHARS,
     MAX_NAME_CHARS,
     STANDARD_KEYS,
+    parsed,
     read_skill,
 )
 
 MAX_COMPATIBILITY_CHARS = 500
 MAX_HEAD_CHARS = 64 * 1024
 """The validator has no such limit, yet takes seconds for each 100 KB."""
+MAX_READ_BYTES = 16 * 1024 * 1024
 MAX_DEPTH = 50
 _MARK = "---"
 _LOWER_FILE = "skill.md"
@@ -66,14 +70,18 @@ def validate(folder: Path) -> Verdict:
     if file is None:
         return Verdict(folder, (f"It has no {FILE}.",), f"Hermes finds no {FILE} in it.")
     try:
-        text = file.read_bytes().decode("utf-8")
-    except OSError as error:
-        return Verdict(folder, (f"Its {FILE} cannot be read: {error.strerror}.",))
+        content = read_regular(file, max_bytes=MAX_READ_BYTES).content
+        text = content.decode("utf-8")
+    except (ConfigError, FileNotFoundError) as error:
+        return Verdict(folder, (f"Its {FILE} cannot be read: {error}",))
     except UnicodeDecodeError:
         return Verdict(folder, (f"Its {FILE} is no UTF-8 text.",))
-    warnings: list[str] = []
-    standard = complaints(text, folder.name, warnings)
-    return _with_ours(Verdict(folder, tuple(standard)), warnings)
+    return _verdict(text, folder, lambda: read_skill(folder))
+
+
+def judged(text: str, folder: Path) -> Verdict:
+    """The verdict on `text` as the `SKILL.md` of `folder`; nothing is read."""
+    return _verdict(text, folder, lambda: parsed(text, folder))
 
 
 def complaints(text: str, folder_name: str, warnings: list[str] | None = None) -> list[str]:
@@ -268,16 +276,18 @@ def _oddities(text: str, fields: dict[str, Value]) -> list[str]:
     return found
 
 
-def _with_ours(verdict: Verdict, warnings: list[str]) -> Verdict:
-    """`verdict` with what Hermes itself makes of the skill."""
+def _verdict(text: str, folder: Path, read: Callable[[], Skill]) -> Verdict:
+    """What the validator and Hermes itself make of the skill."""
+    warnings: list[str] = []
+    standard = tuple(complaints(text, folder.name, warnings))
     try:
-        skill = read_skill(verdict.path)
+        skill = read()
     except ConfigError as error:
-        return Verdict(verdict.path, verdict.standard, f"Hermes cannot use it: {error}")
-    known = " ".join((*verdict.standard, *warnings))
+        return Verdict(folder, standard, f"Hermes cannot use it: {error}")
+    known = " ".join((*standard, *warnings))
     warnings += [
         problem
         for problem in skill.problems
         if problem not in known and not (_TOO_LONG in problem and _TOO_LONG in known)
     ]
-    return Verdict(verdict.path, verdict.standard, "", tuple(warnings))
+    return Verdict(folder, standard, "", tuple(warnings))

@@ -1,5 +1,6 @@
 """The folder of skills and its history together, worked on under the lock, in one thread."""
 
+import os
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,6 +20,7 @@ from hermes_tui.skills.skill_files import (
     checked_path,
     has_linked_part,
     holds_files,
+    neighbour,
     put_files,
     read_files,
     remove_empty_folders,
@@ -61,7 +63,8 @@ class Workspace:
         Where there can be no history, the change is made all the same.
 
         Raises:
-            HermesError: the change cannot be made; then the skill's folder is as before.
+            HermesError: the change cannot be made; then the skill's folder is as before. So
+                where another skill lies above or below it, which would become a part of it.
         """
         checked_path(skill)
         with self._changing(skill) as (opened, interrupted):
@@ -70,6 +73,7 @@ class Workspace:
                     f"{self.folder / skill} is reached through a symbolic link.",
                     hint="Put a real folder there.",
                 )
+            self._refuse_neighbours(skill)
             recorder = self._adopted(opened, {skill, *interrupted}, interrupted)
             step = prepare(recorder)
             if step is None:
@@ -148,12 +152,18 @@ class Workspace:
             if place not in wanted:
                 remove_empty_folders(here, below=self.folder)
 
-    def move(self, skill: str, *, to_archive: bool) -> None:
-        """Move its folder into the archive or out of it, over an older one there."""
+    def move(self, skill: str, *, to_archive: bool, recorder: Recorder | None) -> None:
+        """Move its folder into the archive or out of it, over an older one the history has.
+
+        An older one that no history has is kept beside it, with a number.
+        """
         source, target = self.folder / skill, self.folder / archived(skill)
         if not to_archive:
             source, target = target, source
-        put_files(target, {})
+        if recorder is None or skill in recorder.left_out:
+            _set_aside(target)
+        else:
+            put_files(target, {})
         target.parent.mkdir(parents=True, exist_ok=True)
         source.rename(target)
         remove_empty_folders(source.parent, below=self.folder)
@@ -172,6 +182,16 @@ class Workspace:
             f"There is no skill {skill!r} {where}.",
             hint=f"There are: {listed}." if found else "It is empty.",
         )
+
+    def _refuse_neighbours(self, skill: str) -> None:
+        for root in (self.folder, self.folder / ARCHIVE):
+            if other := neighbour(root, skill):
+                where = "is archived" if root.name == ARCHIVE else "lies"
+                place = "above" if skill.startswith(f"{other}/") else "below"
+                raise HermesError(
+                    f"{skill!r} cannot be a skill: the skill {other!r} {where} {place} it.",
+                    hint="Take another name, or move that one first.",
+                )
 
     @contextmanager
     def _changing(self, work: str) -> Generator[tuple[Recorder | None, frozenset[str]], None, None]:
@@ -254,6 +274,16 @@ class Workspace:
             return unrecorded(change)
         self.failure = ""
         return version
+
+
+def _set_aside(folder: Path) -> None:
+    """Give a folder that holds something a name with the next free number."""
+    if not folder.exists():
+        return
+    number = 2
+    while os.path.lexists(beside := folder.with_name(f"{folder.name}-{number}")):
+        number += 1
+    folder.rename(beside)
 
 
 def _is_skill_path(text: str) -> bool:

@@ -31,21 +31,8 @@ class Uses:
 
         await self._database.write(work)
 
-    async def settle(self, session: str, outcome: Outcome, note: str = "") -> list[Use]:
-        """How the task of the open uses of `session` went; those uses, settled."""
-
-        def work(connection: sqlite3.Connection) -> list[Use]:
-            rows = connection.execute(
-                "UPDATE skill_uses SET outcome = ?, note = ? WHERE session = ? "
-                "AND outcome IS NULL AND how <> 'hinted' RETURNING id",
-                (outcome, storable_text(note), session),
-            ).fetchall()
-            return [_use(_row(connection, use)) for (use,) in sorted(rows)]
-
-        return await self._database.write(work)
-
     async def judge(self, use: int, outcome: Outcome, note: str = "") -> None:
-        """Say otherwise how a task with a skill went, e.g. once the person corrected it."""
+        """How the task with a use went; also otherwise than was said before."""
 
         def work(connection: sqlite3.Connection) -> None:
             connection.execute(
@@ -109,11 +96,6 @@ class Uses:
             return changed.rowcount == 1
 
         return await self._database.write(work)
-
-
-def _row(connection: sqlite3.Connection, use: int) -> Sequence[Any]:
-    row: Sequence[Any] = connection.execute(f"{_SELECT} WHERE id = ?", (use,)).fetchone()
-    return row
 
 
 def _use(row: Sequence[Any]) -> Use:

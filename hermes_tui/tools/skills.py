@@ -1,25 +1,21 @@
 """`skill_search`, `skill_load` and `skill_save`: procedures read when they are needed."""
 
-import shlex
 from typing import Annotated, Any
 
-import anyio.to_thread
 from msgspec import Meta, Struct
 
 from hermes_tui.core.errors import HermesError, ToolError
-from hermes_tui.core.messages import Diff
-from hermes_tui.safety.risk import Assessment, worst
-from hermes_tui.skills.lint import Draft
-from hermes_tui.skills.skills import Loaded, Saved, Skills, body_of, read_files_of
-from hermes_tui.skills.slots import with_outputs
-from hermes_tui.tools.registry import HARMLESS, Outcome, Say, Tool
+from hermes_tui.safety.risk import Assessment, Risk, worst
+from hermes_tui.skills.skill import FILE
+from hermes_tui.skills.skills import MAX_FILES_LISTED, Loaded, Skills
+from hermes_tui.tools.registry import HARMLESS, Say, Tool
+from hermes_tui.tools.skill_copies import Copies
+from hermes_tui.tools.skill_saving import SkillSaveArgs, SkillSaving
 from hermes_tui.tools.workplace import Workplace
 
 SHELL_SECONDS = 20
 SHELL_CHARS = 4_000
 DESCRIPTION_CHARS = 200
-COPIED_BYTES = 1024 * 1024
-CACHE = 'printf %s "${XDG_CACHE_HOME:-$HOME/.cache}"'
 
 
 class SkillSearchArgs(Struct, frozen=True):
@@ -37,23 +33,11 @@ class SkillLoadArgs(Struct, frozen=True):
     file: str = ""
 
 
-class SkillSaveArgs(Struct, frozen=True):
-    """Keep a procedure that worked and will be needed again, or improve a skill: general steps,
-    pitfalls, how to verify; no diary. Give all of `body`, or change a passage by `old`, `new`."""  # noqa: D205, D209
-
-    name: Annotated[str, Meta(description="lower-case-with-hyphens")]
-    reason: str
-    description: Annotated[str, Meta(description="what it does and when to use it")] = ""
-    body: str = ""
-    old: str = ""
-    new: str = ""
-    files: dict[str, str] = {}
-
-
 def skill_tools(skills: Skills, workplace: Workplace, *, session_id: str) -> list[Tool[Any]]:
     """All three, for one session."""
-    loading = _Loading(skills, workplace, session_id)
-    saving = _Saving(skills, session_id)
+    known: dict[str, str] = {}
+    loading = _Loading(skills, workplace, session_id, known)
+    saving = SkillSaving(skills, session_id, known)
     searching = _Searching(skills)
     return [
         Tool("skill_search", SkillSearchArgs, searching.run, parallel_safe=True),
@@ -61,7 +45,10 @@ def skill_tools(skills: Skills, workplace: Workplace, *, session_id: str) -> lis
             "skill_load", SkillLoadArgs, loading.run,
             assess=loading.assess, describe=loading.describe,
         ),
-        Tool("skill_save", SkillSaveArgs, saving.run),
+        Tool(
+            "skill_save", SkillSaveArgs, saving.run,
+            assess=saving.assess, describe=saving.describe,
+        ),
     ]  # fmt: skip
 
 
@@ -80,40 +67,82 @@ class _Searching:
         )
 
 
+class _Plan(Struct, frozen=True):
+    """What reading a skill brings with it, as it was assessed."""
+
+    commands: tuple[str, ...]
+    """What its text has run, if the person trusts it as it is."""
+    copies: bool
+    """Whether its files have to be put where the commands run."""
+
+
 class _Loading:
-    def __init__(self, skills: Skills, workplace: Workplace, session_id: str) -> None:
+    def __init__(
+        self, skills: Skills, workplace: Workplace, session_id: str, known: dict[str, str]
+    ) -> None:
         self._skills = skills
         self._workplace = workplace
         self._session_id = session_id
+        self._copies = Copies(skills, workplace)
+        self._known = known
+        """The body of each skill as the session last saw it."""
+        self._decided: tuple[SkillLoadArgs, _Plan] | None = None
 
     async def assess(self, args: SkillLoadArgs) -> Assessment:
         """Reading is harmless; what a trusted skill runs when read is judged as commands are."""
-        commands = await self._commands(args)
-        judged = [await self._workplace.assess_command(command) for command in commands]
+        plan = self._taken(args) or (await self._look(args))[1]
+        self._decided = args, plan
+        judged = [await self._workplace.assess_command(command) for command in plan.commands]
+        if plan.copies:
+            place = self._workplace.name
+            judged.append(
+                Assessment(
+                    Risk.WRITE,
+                    f"It puts the files of {args.name} into {place}; with file={FILE!r} only the "
+                    "text is read.",
+                    scope=f"copies of skills in {place}",
+                )
+            )
         return worst(HARMLESS, *judged)
 
     async def describe(self, args: SkillLoadArgs) -> str:
-        commands = await self._commands(args)
-        return "\n".join([f"skill_load {args.name}", *(f"runs: {one}" for one in commands)])
+        _, plan = await self._look(args)
+        self._decided = args, plan
+        copied = [f"puts its files into {self._workplace.name}"] if plan.copies else []
+        runs = [f"runs: {one}" for one in plan.commands]
+        return "\n".join([f"skill_load {args.name}", *copied, *runs])
 
     async def run(self, args: SkillLoadArgs, say: Say) -> str:
         if args.file:
             return await self._skills.read_file(args.name, args.file)
-        loaded = await self._skills.load(
-            args.name, session=self._session_id, arguments=args.arguments
-        )
+        decided = self._taken(args) or _Plan((), copies=False)
+        self._decided = None
+        loaded, plan = await self._look(args)
+        assert loaded is not None, "no single file was asked for"
+        if plan.commands != decided.commands or (plan.copies and not decided.copies):
+            raise ToolError(
+                f"The skill {args.name!r} has changed since it was looked at.",
+                hint="Read it once more.",
+            )
+        await self._skills.note_use(loaded.skill, session=self._session_id)
+        self._known[args.name] = loaded.body
         outputs: dict[str, str] = {}
-        for command in await self._commands(args):
+        for command in decided.commands:
             await say(f"$ {command}\n")
             outputs[command] = await self._printed(command)
-        place = await self._place(loaded) if loaded.files else ""
-        return _content(loaded, with_outputs(loaded.body, outputs), place)
+        place = await self._copies.place(loaded) if loaded.files else ""
+        return _content(loaded, loaded.text(outputs), place)
 
-    async def _commands(self, args: SkillLoadArgs) -> list[str]:
-        """What the skill's text wants run, if the person trusts it as it is."""
+    def _taken(self, args: SkillLoadArgs) -> _Plan | None:
+        """What was decided on for this call; None for nothing."""
+        decided = self._decided
+        return decided[1] if decided is not None and decided[0] == args else None
+
+    async def _look(self, args: SkillLoadArgs) -> tuple[Loaded | None, _Plan]:
         if args.file:
-            return []
-        return await self._skills.trusted_commands(args.name)
+            return None, _Plan((), copies=False)
+        loaded = await self._skills.look(args.name, arguments=args.arguments)
+        return loaded, _Plan(loaded.commands, copies=await self._copies.are_needed(loaded))
 
     async def _printed(self, command: str) -> str:
         try:
@@ -125,74 +154,14 @@ class _Loading:
         text = result.output.text.strip()[:SHELL_CHARS]
         return text if result.exit_code == 0 else f"{text}\n(exit code {result.exit_code})".strip()
 
-    async def _place(self, loaded: Loaded) -> str:
-        """Where the skill's files are for a command that runs now."""
-        folder = str(loaded.skill.path)
-        if self._workplace.name != "local":
-            try:
-                folder = await self._copied(loaded)
-            except HermesError as error:
-                return f"Its files are not in this environment: {error.message}"
-        return f"Folder (SKILL in its commands): {folder}"
-
-    async def _copied(self, loaded: Loaded) -> str:
-        """Put the files beside the commands that will use them; returns that folder."""
-        environment = self._workplace.environment
-        files = await anyio.to_thread.run_sync(read_files_of, loaded)
-        if sum(len(one.content) for one in files) > COPIED_BYTES:
-            raise ToolError(f"together they have more than {COPIED_BYTES:,} bytes.")
-        cache = await environment.run(CACHE, timeout=SHELL_SECONDS, keep_state=False)
-        folder = f"{cache.output.text.strip()}/hermes/skills/{loaded.skill.name}"
-        for one in files:
-            await environment.write_file(f"{folder}/{one.path}", one.content)
-        programs = shlex.join(f"{folder}/{one.path}" for one in files if one.is_program)
-        if programs:
-            command = f"chmod +x -- {programs}"
-            await environment.run(command, timeout=SHELL_SECONDS, keep_state=False)
-        return folder
-
-
-class _Saving:
-    def __init__(self, skills: Skills, session_id: str) -> None:
-        self._skills = skills
-        self._session_id = session_id
-
-    async def run(self, args: SkillSaveArgs, say: Say) -> Outcome:
-        del say
-        saved = await self._skills.save(
-            await self._draft(args), reason=args.reason, session=self._session_id
-        )
-        return Outcome(_told(saved), display=Diff(f"{args.name}/SKILL.md", saved.diff))
-
-    async def _draft(self, args: SkillSaveArgs) -> Draft:
-        skill = (await self._skills.shelf()).find(args.name)
-        body, description = args.body, args.description
-        if skill is not None:
-            description = description or skill.description
-            body = body or body_of(skill)
-        if args.old:
-            if body.count(args.old) != 1:
-                raise ToolError(
-                    f"`old` occurs {body.count(args.old)} times in the body of {args.name!r}.",
-                    hint="Copy a passage that occurs once.",
-                )
-            body = body.replace(args.old, args.new)
-        if not body.strip() or not description.strip():
-            raise ToolError("A new skill needs `description` and `body`.")
-        return Draft(args.name, description, body, args.files)
-
 
 def _content(loaded: Loaded, body: str, place: str) -> str:
     skill = loaded.skill
     lines = [f"<skill_content name={skill.name!r}>", body.strip(), "</skill_content>"]
     if loaded.files:
-        lines += [place, f"Files: {', '.join(loaded.files)}"]
+        more = len(loaded.files) - MAX_FILES_LISTED
+        rest = f" and {more:,} more" if more > 0 else ""
+        lines += [place, f"Files: {', '.join(loaded.files[:MAX_FILES_LISTED])}{rest}"]
     if loaded.missing:
         lines.append(f"Find out before you start: {', '.join(loaded.missing)}.")
     return "\n".join(lines)
-
-
-def _told(saved: Saved) -> str:
-    what = "Wrote the new skill" if saved.is_new else f"Version {saved.version.number} of"
-    undo = f"`hermes skills undo {saved.skill.name}` takes it back."
-    return " ".join([f"{what} {saved.skill.name!r}. {undo}", *saved.skill.problems])

@@ -177,7 +177,8 @@ def process_tool(workplace: Workplace) -> Tool[ProcessArgs]:
 
     async def assess(args: ProcessArgs) -> Assessment:
         places = workplace.assess_places([args.env] if args.env else [], scope=args.action)
-        return worst(_assess_action(args), places)
+        typed = await workplace.assess_command(args.text) if args.action == "write" else HARMLESS
+        return worst(_assess_action(args), places, typed)
 
     return Tool(
         "process",

@@ -103,7 +103,7 @@ class Workplace:
         """How dangerous it is to run `command` in these environments; the current one for none."""
         cwd = "/" if names and names != [self.name] else self.environment.cwd
         assessed = worst(
-            assess_command(command, cwd=cwd, home=self._home),
+            assess_command(command, cwd=cwd, home=self._home, own=self._own),
             self.assess_places(names, scope=command),
         )
         script = operands_script(command) if assessed.risk is Risk.READ else ""

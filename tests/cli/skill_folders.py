@@ -35,7 +35,8 @@ def use(home: Path, name: str, *outcomes: Outcome, days_ago: int = 0) -> None:
             for number, outcome in enumerate(outcomes):
                 session = f"{name}-{number}"
                 await store.skill_uses.record(name, version=1, session=session, how="loaded")
-                await store.skill_uses.settle(session, outcome)
+                (latest, *_) = reversed(await store.skill_uses.of_session(session))
+                await store.skill_uses.judge(latest.id, outcome)
 
     home.mkdir(parents=True, exist_ok=True)
     anyio.run(work)

@@ -12,7 +12,9 @@ import anyio.to_thread
 import msgspec
 import pytest
 
-from hermes_tui.learning.evaluation_files import latest_evidence
+from hermes_tui.learning.evaluation.files import latest_evidence
+from hermes_tui.skills.skill import read_skill
+from hermes_tui.skills.trust import Trust, content_hash
 from tests.cli.conftest import Here
 from tests.cli.terminal import ROOT, Typed, hermes
 from tests.doubles.openai_server import Answer, OpenAIServer, error, serve
@@ -97,7 +99,7 @@ async def test_a_skill_that_helps_is_shown_to_help(skill: Path, home: Path) -> N
     lines = done.out.splitlines()
     assert lines[-1].startswith("csv-join: helps: +50 points passed, -4")
     assert lines[-1].endswith("(n=8).")
-    found = latest_evidence(home, "csv-join")
+    found = latest_evidence(home / "evals", "csv-join")
     assert found is not None
     assert found.effect is not None
     assert found.text in lines[-1]
@@ -221,7 +223,7 @@ def test_a_rehearsal_tries_the_tasks_out_and_is_no_evidence(
     assert "REHEARSAL: no LLM answers" in done.err
     assert done.out.splitlines()[-1].startswith("REHEARSAL, no evidence: csv-join")
     assert "Not graded, so neither passed nor failed: 2 assertions." in done.out
-    assert latest_evidence(home, "csv-join") is None
+    assert latest_evidence(home / "evals", "csv-join") is None
 
 
 async def test_a_provider_that_refuses_is_told_and_leaves_no_folder(
@@ -260,7 +262,7 @@ async def test_ctrl_c_ends_it_and_what_was_measured_is_printed_and_kept(
         printed = (await process.stdout.receive(100_000)).decode()
         await process.aclose()
     assert "It was interrupted; what was measured until then counts." in printed
-    found = latest_evidence(home, "csv-join")
+    found = latest_evidence(home / "evals", "csv-join")
     assert found is not None
     assert found.effect is not None
     assert found.effect.pairs >= 2
@@ -272,6 +274,57 @@ async def test_a_person_is_asked_first_and_may_say_no(skill: Path) -> None:
             terminal.awaits("nothing confines them to that folder.")
             terminal.awaits("it ends at")
             terminal.awaits("Go ahead? [y/N]")
+            terminal.types("n\n")
+            terminal.awaits("Nothing was run.")
+            return terminal.ends()
+
+    assert await anyio.to_thread.run_sync(answers_no) == 3
+
+
+def made_by_somebody_else(skill: Path) -> None:
+    foreign = SKILL.replace('"\n---', '"\nmetadata:\n  hermes-origin: hub\n---')
+    (skill / "SKILL.md").write_text(foreign, "utf-8")
+
+
+def trust(folder: Path, home: Path) -> None:
+    skill = read_skill(folder)
+    Trust(home / "skills-trust.json").trust(skill, content_hash(skill))
+
+
+def test_somebody_elses_skill_runs_nothing_with_yes_alone(
+    skill: Path, home: Path, here: Here
+) -> None:
+    made_by_somebody_else(skill)
+    words = ("skills", "eval", "csv-join", "--yes", "-m", "rehearsal", "--runs", "1")
+    done = here(*words)
+    assert (done.code, done.out) == (3, "")
+    assert "you have not trusted it as it is. Nothing was run." in done.err
+    assert "hermes skills trust csv-join" in done.err
+    trust(skill, home)
+    assert here(*words).code == 0
+    (skill / "notes.md").write_text("Changed since.", "utf-8")
+    assert here(*words).code == 3
+
+
+def test_trust_in_somebody_elses_skill_does_not_cover_its_older_versions(
+    skill: Path, home: Path, here: Here
+) -> None:
+    made_by_somebody_else(skill)
+    assert here("skills", "log", "csv-join").code == 0
+    trust(skill, home)
+    done = here("skills", "eval", "csv-join", "--old", "1", "--yes", "-m", "rehearsal")
+    assert (done.code, "never covers its older versions" in done.err) == (3, True)
+
+
+async def test_a_person_at_a_terminal_is_asked_about_somebody_elses_skill_despite_yes(
+    skill: Path,
+) -> None:
+    made_by_somebody_else(skill)
+
+    def answers_no() -> int:
+        with Typed("skills", "eval", "csv-join", "--yes", "-m", "rehearsal") as terminal:
+            terminal.awaits("csv-join is somebody else's")
+            terminal.awaits("Go ahead all the same? [y/N]")
             terminal.types("n\n")
             terminal.awaits("Nothing was run.")
             return terminal.ends()

@@ -119,6 +119,7 @@ def test_yes_does_not_replace_what_came_from_somewhere_else(
     done = here("skills", "install", str(package), "--yes")
     assert done.code == 3
     assert "--name" in done.err
+    assert "copy its folder" not in done.err
     assert "-Mine." in done.out
     assert "Mine." in (home / "skills" / "pdf" / "SKILL.md").read_text()
     assert here("skills", "install", str(package), "--yes", "--name", "pdf-2").code == 0
@@ -230,3 +231,44 @@ def test_hostile_text_in_a_package_cannot_write_on_the_terminal(here: Here, pack
     assert "\x1b" not in done.out + done.err
     assert "\x07" not in done.out + done.err
     assert "\u202e" not in done.out + done.err
+
+
+def test_skills_of_a_project_are_read_once_a_person_trusts_it(
+    here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = tmp_path / "project"
+    (project / ".git").mkdir(parents=True)
+    (project / "deep" / "er").mkdir(parents=True)
+    write(project / ".claude" / "skills", "wax-car")
+    monkeypatch.chdir(project / "deep" / "er")
+    listed = here("skills", "list")
+    assert "wax-car" not in listed.out
+    assert "1 skill of this project is not read; `hermes skills trust --project`" in listed.err
+    alone = here("skills", "trust", "--project")
+    assert alone.code == 3
+    assert "wax-car: Does wax-car well." in alone.out
+    where = str(project / "deep")
+    assert person("skills", "trust", "--project", where, types="no")[0] == 3
+    assert "wax-car" not in here("skills", "list").out
+    code, shown = person("skills", "trust", "--project", where, types="yes")
+    assert (code, "Read from now on" in shown) == (0, True)
+    listed = here("skills", "list")
+    assert "wax-car" in listed.out
+    assert "not read" not in listed.err
+    revoked = here("skills", "trust", "--project", "--revoke", "--json")
+    assert json.loads(revoked.out)["changed"] is True
+    assert "wax-car" not in here("skills", "list").out
+    monkeypatch.chdir(tmp_path)
+    assert "not read" not in here("skills", "list").err
+    assert here("skills", "trust", "--project").code == 1
+    assert here("skills", "trust").code == 2
+
+
+def test_the_home_of_a_person_is_no_project(
+    here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "user" / ".claude" / "skills", "mine")
+    monkeypatch.chdir(tmp_path / "user")
+    listed = here("skills", "list")
+    assert "mine" in listed.out
+    assert "not read" not in listed.err

@@ -95,3 +95,10 @@ def test_an_audit_prints_a_summary_and_where_the_report_is(here: Here, home: Pat
     assert own["problems"] == ["The description does not say when to use it."]
     assert own["confidence"]["mean"] == 0.75
     assert Path(told["path"]).is_file()
+
+
+@pytest.mark.parametrize("decision", ["accept", "reject"])
+def test_a_decision_is_one_object(here: Here, proposal: Proposal, decision: str) -> None:
+    told = json.loads(here("skills", "proposals", decision, proposal.id, "--json").out)
+    assert (told["id"], told["skill"]) == (proposal.id, "disk-full")
+    assert told["decision"] == f"{decision}ed"

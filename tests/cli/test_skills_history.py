@@ -4,9 +4,11 @@ import json
 import shutil
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from hermes_tui.skills.skill_files import MAX_FILES
 from tests.cli.conftest import Here
 from tests.cli.skill_folders import put_skill
 from tests.cli.terminal import Typed, hermes
@@ -220,3 +222,38 @@ def test_a_damaged_repository_is_named_and_left_alone(here: Here, home: Path, wa
     assert here("skills", "list").code == 0
     assert here("skills", "export", "car-wash", str(home / "out")).code == 0
     assert set(before) <= set(repository.rglob("*"))
+
+
+def test_a_skill_too_large_for_versions_says_so(here: Here, home: Path) -> None:
+    data = put_skill(home, "big") / "data"
+    data.mkdir()
+    for number in range(MAX_FILES + 1):
+        (data / str(number)).touch()
+    for words in (["undo", "big"], ["diff", "big"], ["rollback", "big", "--version", "1", "--yes"]):
+        done = here("skills", *words)
+        assert done.code == 1
+        assert "'big' has no versions: " in done.err
+        assert "too large for a skill" in done.err
+
+
+def test_what_a_change_came_to_is_one_object(
+    here: Here, home: Path, washed: Path, tmp_path: Path
+) -> None:
+    def told(*words: str) -> dict[str, Any]:
+        done = here("skills", *words, "--json")
+        assert done.code == 0
+        return json.loads(done.out)
+
+    shown = told("diff", "car-wash")
+    assert (shown["old"], shown["new"]) == ("1", "2")
+    assert "+The second text." in shown["diff"]
+    back = told("rollback", "car-wash", "--version", "1", "--yes")
+    assert (back["version"], back["changed"], back["restored"]) == (3, True, "1")
+    assert told("rollback", "car-wash", "--version", "1", "--yes")["changed"] is False
+    undone = told("undo", "car-wash")
+    assert (undone["took_back"], undone["version"], undone["archived"]) == (3, 4, False)
+    assert told("archive", "car-wash") == {"name": "car-wash", "archived": True, "version": 5}
+    assert told("restore", "car-wash") == {"name": "car-wash", "archived": False, "version": 6}
+    out = told("export", "car-wash", str(tmp_path / "out"))
+    assert out["path"] == str(tmp_path / "out")
+    assert "SKILL.md" in out["files"]

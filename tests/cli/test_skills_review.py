@@ -137,3 +137,14 @@ def test_what_is_pruned_is_idle_and_doubtful_and_nothing_else(
     )  # fmt: skip
     is_idle = min(used_ago, changed_ago) >= threshold
     assert bool(found) == (is_idle and held.mean < below)
+
+
+def test_what_is_pruned_is_one_object(here: Here, home: Path) -> None:
+    assert json.loads(here("skills", "prune", "--json").out) == {"archived": False, "skills": []}
+    old_skills(home)
+    would = json.loads(here("skills", "prune", "--dry-run", "--json").out)
+    assert [one["name"] for one in would["skills"]] == ["idle-one"]
+    assert not would["archived"]
+    done = json.loads(here("skills", "prune", "--yes", "--json").out)
+    assert done["archived"]
+    assert done["skills"][0]["idle_days"] >= 200

@@ -1,5 +1,6 @@
 """`hermes skills new`, `edit`, `pin` and `unpin`."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -221,3 +222,19 @@ def test_a_person_may_keep_what_the_scan_blocks(
         terminal.types(f"{answer}\n")
         assert terminal.ends() == code
     assert ("Ignore" in file.read_text("utf-8")) == (answer == "y")
+
+
+def test_what_was_written_is_one_object(
+    here: Here, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = json.loads(here("skills", "new", "car-wash", "-d", "Wash it.", "--json").out)
+    file = home / "skills" / "car-wash" / "SKILL.md"
+    assert made == {"name": "car-wash", "path": str(file), "version": 1}
+    monkeypatch.setenv("EDITOR", editor(tmp_path, "path.write_text(path.read_text() + 'More.')"))
+    edited = json.loads(here("skills", "edit", "car-wash", "--json").out)
+    assert (edited["changed"], edited["version"], edited["problems"]) == (True, 2, [])
+    pinned = json.loads(here("skills", "pin", "car-wash", "--json").out)
+    assert pinned == {"name": "car-wash", "pinned": True, "changed": True, "version": 3}
+    again = json.loads(here("skills", "pin", "car-wash", "--json").out)
+    assert again == {"name": "car-wash", "pinned": True, "changed": False}
+    assert json.loads(here("skills", "unpin", "car-wash", "--json").out)["pinned"] is False

@@ -312,6 +312,47 @@ async def test_a_front_end_that_leaves_stops_the_turn() -> None:
     assert problems(session.history) == []
 
 
+async def test_a_prompt_whose_hints_are_being_looked_up_is_kept_by_a_cancel() -> None:
+    looking = anyio.Event()
+
+    async def slow(_prompt: str) -> str:
+        looking.set()
+        await anyio.sleep_forever()
+        return ""
+
+    session = Session(
+        id="x", model=HangingModel(), tools=LittleTools(), journal=ListJournal(), prefix=PREFIX,
+        hints=slow,
+    )  # fmt: skip
+
+    async def ask() -> None:
+        async with session.turn("remember this") as turn:
+            async for _ in turn:
+                pass
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(ask)
+        await looking.wait()
+        tasks.cancel_scope.cancel()
+    assert [message.text for message in session.history][:1] == ["remember this"]
+    assert problems(session.history) == []
+
+
+async def test_hints_reach_the_model_and_nobody_else() -> None:
+    async def hinting(prompt: str) -> str:
+        return f"A hint on {prompt!r}."
+
+    model = ScriptedModel(says("hi"))
+    session = Session(
+        id="x", model=model, tools=LittleTools(), journal=ListJournal(), prefix=PREFIX,
+        hints=hinting,
+    )  # fmt: skip
+    await play(session, "go")
+    sent = model.requests[-1].messages[0]
+    assert (sent.text, sent.sent_text) == ("go", "go\n\nA hint on 'go'.")
+    assert wire_messages(model.requests[-1])[1]["content"] == sent.sent_text
+
+
 class BrokenModel:
     name = "broken"
     context_window = None

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from hermes_tui.core.messages import Message
+from hermes_tui.core.skills import Outcome
 from hermes_tui.learning.proposals import Proposals
 from hermes_tui.learning.skill_learner import SkillLearner
 from hermes_tui.models.scripted import Line, ScriptedModel, says
@@ -89,6 +90,13 @@ class SkillDesk:
     def bundle(self, name: str, body: str = BODY, description: str = DESCRIPTION) -> None:
         (self.bundled / name).mkdir(parents=True)
         (self.bundled / name / "SKILL.md").write_text(skill_text(name, description, body))
+
+    async def used(self, skill: str, session: str, outcome: Outcome, note: str = "") -> None:
+        """A use of a skill, and what came of it."""
+        uses = self.store.skill_uses
+        await uses.record(skill, version=1, session=session, how="loaded")
+        *_, latest = await uses.of_session(session)
+        await uses.judge(latest.id, outcome, note)
 
     async def outcomes(self, skill: str) -> list[tuple[str | None, str]]:
         return [(use.outcome, use.note) for use in await self.store.skill_uses.of(skill)]

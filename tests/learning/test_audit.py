@@ -15,10 +15,10 @@ from hermes_tui.core.messages import assistant
 from hermes_tui.core.ports import ModelRequest, Reply
 from hermes_tui.core.skills import Outcome, Skill, Use
 from hermes_tui.core.usage import Usage
-from hermes_tui.learning.audit import EVERY, Auditor, failure_modes
-from hermes_tui.learning.audit_report import Audit, Health, markdown
+from hermes_tui.learning.audit.auditor import EVERY, MAX_MODES, Auditor, failure_modes
+from hermes_tui.learning.audit.report import Audit, Health, markdown
+from hermes_tui.learning.audit.stale_references import stale_references
 from hermes_tui.learning.skill_learner import TASKS
-from hermes_tui.learning.stale_references import stale_references
 from hermes_tui.models.scripted import ScriptedModel, says
 from hermes_tui.skills.confidence import confidence
 from hermes_tui.skills.lint import Draft
@@ -46,7 +46,8 @@ async def used(desk: SkillDesk, name: str, *outcomes: tuple[Outcome, str]) -> No
     for number, (outcome, note) in enumerate(outcomes):
         session = f"{name}-{number}"
         await desk.store.skill_uses.record(name, version=1, session=session, how="loaded")
-        await desk.store.skill_uses.settle(session, outcome, note)
+        (use,) = await desk.store.skill_uses.of_session(session)
+        await desk.store.skill_uses.judge(use.id, outcome, note)
 
 
 async def report(audit: Audit | None) -> str:
@@ -303,3 +304,17 @@ async def test_an_audit_does_without_the_history_of_skills(desk: SkillDesk, tmp_
     (desk.skills.folder / ".git" / "HEAD").write_text("damaged")
     audit = await auditor(desk, tmp_path).run()
     assert [one.name for one in audit.skills] == ["nginx-502"]
+
+
+def test_ever_so_many_unlike_failures_are_bounded_and_the_newest_are_told() -> None:
+    many = 2 * MAX_MODES
+    notes = [f"w{number}a w{number}b" for number in range(many)]
+    uses = {
+        "nginx-502": [
+            Use(number, "nginx-502", 1, str(number), NOON, "loaded", "failure", note)
+            for number, note in enumerate(notes)
+        ]
+    }
+    modes = failure_modes(uses, NOON)
+    assert len(modes) == MAX_MODES
+    assert notes[-1] in {mode.example for mode in modes}

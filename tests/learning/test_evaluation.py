@@ -17,9 +17,16 @@ from hermes_tui.core.errors import ModelAuthError, ModelError
 from hermes_tui.core.messages import Message, ToolCall
 from hermes_tui.core.ports import ModelItem, ModelRequest, Reply
 from hermes_tui.core.usage import Usage
-from hermes_tui.learning.evaluation import Evaluation, Place, Plan, Run, Work, estimated_cost
-from hermes_tui.learning.evaluation_report import compared, summaries
-from hermes_tui.learning.evaluation_tasks import (
+from hermes_tui.learning.evaluation.evaluation import (
+    Evaluation,
+    Place,
+    Plan,
+    Run,
+    Work,
+    estimated_cost,
+)
+from hermes_tui.learning.evaluation.report import compared, summaries
+from hermes_tui.learning.evaluation.tasks import (
     CommandSucceeds,
     FileExists,
     OutputContains,

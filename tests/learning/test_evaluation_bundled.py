@@ -10,9 +10,9 @@ from hermes_environments.local import LocalEnvironment
 
 from hermes_tui.core.environment import CommandResult
 from hermes_tui.core.messages import assistant
-from hermes_tui.learning.evaluation_grading import graded
-from hermes_tui.learning.evaluation_report import MIN_PAIRS
-from hermes_tui.learning.evaluation_tasks import Task, lay_out, read_tasks
+from hermes_tui.learning.evaluation.grading import graded
+from hermes_tui.learning.evaluation.report import MIN_PAIRS
+from hermes_tui.learning.evaluation.tasks import Task, lay_out, read_tasks
 
 SKILLS = Path(__file__).parents[2] / "skills"
 TASKS = [

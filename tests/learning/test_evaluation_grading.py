@@ -10,9 +10,9 @@ from hermes_environments.local import LocalEnvironment
 from hermes_tui.core.environment import CommandResult
 from hermes_tui.core.errors import ModelError
 from hermes_tui.core.messages import Message, ToolCall, ToolResult, assistant, tool_results, user
-from hermes_tui.learning import evaluation_grading
-from hermes_tui.learning.evaluation_grading import Grade, exhibits, graded
-from hermes_tui.learning.evaluation_tasks import (
+from hermes_tui.learning.evaluation import grading as evaluation_grading
+from hermes_tui.learning.evaluation.grading import Grade, exhibits, graded
+from hermes_tui.learning.evaluation.tasks import (
     Assertion,
     CommandSucceeds,
     FileContains,

@@ -14,9 +14,9 @@ import pytest
 from hermes_tui.core.errors import ConfigError, HermesError
 from hermes_tui.core.messages import Message, ToolCall, ToolResult, assistant, tool_results, user
 from hermes_tui.core.usage import Usage
-from hermes_tui.learning import evaluation_files
-from hermes_tui.learning.evaluation import Arm, Run, Work
-from hermes_tui.learning.evaluation_files import (
+from hermes_tui.learning.evaluation import files as evaluation_files
+from hermes_tui.learning.evaluation.evaluation import Arm, Run, Work
+from hermes_tui.learning.evaluation.files import (
     Identity,
     Results,
     check_writable,
@@ -26,9 +26,9 @@ from hermes_tui.learning.evaluation_files import (
     stamp_of,
     told_evidence,
 )
-from hermes_tui.learning.evaluation_grading import Grade
-from hermes_tui.learning.evaluation_report import Evidence, compared, report, summaries
-from hermes_tui.learning.evaluation_tasks import FileExists, Sentence, Task, seen
+from hermes_tui.learning.evaluation.grading import Grade
+from hermes_tui.learning.evaluation.report import Evidence, compared, report, summaries
+from hermes_tui.learning.evaluation.tasks import FileExists, Sentence, Task, seen
 from hermes_tui.skills.skill import read_skill
 
 Json = dict[str, Any]

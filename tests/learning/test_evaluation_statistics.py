@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hermes_tui.learning.pairs import (
+from hermes_tui.learning.evaluation.pairs import (
     difference_of,
     mean_of,
     ratio_of,

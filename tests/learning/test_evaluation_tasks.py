@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hermes_tui.core.errors import ConfigError, HermesError
-from hermes_tui.learning import evaluation_tasks
-from hermes_tui.learning.evaluation_tasks import (
+from hermes_tui.learning.evaluation import tasks as evaluation_tasks
+from hermes_tui.learning.evaluation.tasks import (
     CommandSucceeds,
     FileExists,
     Sentence,

@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hermes_tui.core.errors import ModelUnavailableError
-from hermes_tui.learning.choices import CHOICES, clash, directives
-from hermes_tui.learning.skill_conflicts import Conflict, SkillConflicts
+from hermes_tui.learning.audit.choices import CHOICES, clash, directives
+from hermes_tui.learning.audit.conflicts import Conflict, SkillConflicts
 from hermes_tui.models.scripted import ScriptedModel, says
+from hermes_tui.skills.contradictions import losers
 from hermes_tui.skills.lint import Draft
 from tests.learning.skill_desk import SkillDesk, skill_desk
 
@@ -147,7 +148,8 @@ async def test_which_of_two_to_go_by(
     await write(desk, "react", "Always use yarn.")
     if why == "confidence":
         await desk.store.skill_uses.record("vue", version=1, session="s", how="loaded")
-        await desk.store.skill_uses.settle("s", "verified")
+        (use,) = await desk.store.skill_uses.of_session("s")
+        await desk.store.skill_uses.judge(use.id, "verified")
     (one,) = await found(desk, tmp_path)
     assert (one.winner, one.because) == ("vue", because)
 
@@ -162,6 +164,70 @@ async def test_two_skills_with_nearly_the_same_description_are_duplicates(
     (one,) = await found(desk, tmp_path)
     assert (one.pair.one, one.pair.other) == ("disk-full", "full-disk")
     assert one.verdict.kind == "duplicate"
+
+
+ALIKE = "Restart the orders database after a change. Use when its settings changed."
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("Always use pnpm.", "Never use pnpm."), ("Use tabs.", "Use spaces."),
+     ("1. Restart the database.", "Do not restart the database."),
+     ("Always check the replica first.", "Avoid: check the replica first.")],
+)  # fmt: skip
+async def test_skills_that_read_alike_and_contradict_each_other_are_no_duplicates(
+    desk: SkillDesk, tmp_path: Path, one: str, other: str
+) -> None:
+    await write(desk, "orders-restart", one, about=ALIKE)
+    await write(desk, "restart-orders", other, about=ALIKE)
+    (found_one,) = await found(desk, tmp_path)
+    assert (found_one.pair.kind, found_one.verdict.kind) == ("contradiction", "contradiction")
+    assert all(found_one.pair.quotes)
+
+
+async def test_a_model_cannot_make_a_duplicate_of_a_clash(desk: SkillDesk, tmp_path: Path) -> None:
+    await write(desk, "orders-restart", "Always use pnpm.", about=ALIKE)
+    await write(desk, "restart-orders", "Always use yarn.", about=ALIKE)
+    desk.answers({"verdict": "duplicate", "reason": "The same."})
+    for _ in range(2):
+        (one,) = await found(desk, tmp_path)
+        assert (one.verdict.kind, one.verdict.by) == ("contradiction", "small")
+
+
+async def stamps(desk: SkillDesk) -> dict[str, str]:
+    return {skill.name: skill.stamp for skill in (await desk.skills.shelf()).skills}
+
+
+async def test_the_loser_of_an_open_contradiction_is_known_until_either_changes(
+    desk: SkillDesk, tmp_path: Path
+) -> None:
+    file = tmp_path / "audits" / "verdicts.json"
+    assert losers(file) == frozenset()
+    await write(desk, "vue", "Always use pnpm.", by_user=True)
+    await write(desk, "react", "Always use yarn.")
+    await found(desk, tmp_path)
+    assert losers(file) == losers(file, await stamps(desk)) == {"react"}
+    assert losers(file, {"react": (await stamps(desk))["react"]}) == frozenset()
+    await write(desk, "vue", "Use pnpm if there is a lock file.", by_user=True)
+    assert losers(file, await stamps(desk)) == frozenset()
+    assert losers(file) == {"react"}
+    await found(desk, tmp_path)
+    assert losers(file) == frozenset()
+
+
+async def test_a_verdict_that_settles_a_contradiction_opens_the_way_for_both(
+    desk: SkillDesk, tmp_path: Path
+) -> None:
+    await write(desk, "vue", "Always use pnpm.")
+    await write(desk, "react", "Always use yarn.")
+    await found(desk, tmp_path)
+    file = tmp_path / "audits" / "verdicts.json"
+    assert len(losers(file)) == 1
+    desk.answers({"verdict": "scoped", "reason": "Different projects."})
+    await found(desk, tmp_path)
+    assert losers(file) == frozenset()
+    file.write_text("{oops")
+    assert losers(file) == frozenset()
 
 
 async def test_a_damaged_memory_of_verdicts_is_begun_anew(desk: SkillDesk, tmp_path: Path) -> None:

@@ -203,7 +203,7 @@ async def test_two_tasks_of_one_review_each_settle_their_own_uses(desk: SkillDes
     await desk.write("nginx-502")
     await desk.write("other")
     session = await use(desk, "nginx-502", turn("Mend it", ran("nginx -t")))
-    await desk.skills.load("other", session=session, how="asked")
+    await desk.skills.load("other", session=session)
     await desk.say(session, turn("/other", answer="(No answer: the turn failed.)"))
     assert (await desk.learner.review(session)).tasks == 2
     assert await desk.outcomes("nginx-502") == [("verified", "nginx -t")]
@@ -252,10 +252,7 @@ async def test_a_skill_that_is_not_hermes_own_is_only_proposed_to_change(
         case "proven":
             await desk.write("nginx-502")
             for session in ("a", "b"):
-                await desk.store.skill_uses.record(
-                    "nginx-502", version=1, session=session, how="loaded"
-                )
-                await desk.store.skill_uses.settle(session, "verified")
+                await desk.used("nginx-502", session, "verified")
         case "edited by hand":
             await desk.write("nginx-502")
             await desk.write("nginx-502", BODY.replace("502", "503"), by_user=True)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hermes_tui.safety.scan_skill import WINDOW_LINES, Located, scan_lines
+from hermes_tui.safety.scan_skill import MAX_WARNINGS, WINDOW_LINES, Located, scan_lines
 from tests.safety.scan_texts import ATTACKS, HARMLESS, PREVIOUS
 
 HARD = [text for texts in ATTACKS.values() for text in texts]
@@ -66,6 +66,25 @@ def test_somebody_elses_secret_is_a_warning() -> None:
 def test_a_byte_order_mark_at_the_start_is_nothing() -> None:
     assert found(f"\ufeff{PLAIN}") == []
     assert found(f"{PLAIN}\ufeff{PLAIN}")[0][1] == "hidden"
+
+
+@pytest.mark.parametrize("noise", ["sudo true {}", "<!-- {} -->", "rm -rf {}; sudo x; nc -k {}"])
+def test_no_number_of_warnings_hides_what_blocks(noise: str) -> None:
+    padding = "".join(f"{noise.format(number, number)}\n\n" for number in range(400))
+    assert [one.line for one in blocked(f"{padding}{PREVIOUS}\n")] == [801]
+    assert len(found(padding)) == MAX_WARNINGS
+
+
+def test_a_command_in_prose_is_seen_behind_any_fence() -> None:
+    shell = (5, "shell", "warn")
+    assert shell in found("- ```\n  x\n  ```\n\nToday is !`date`.\n")
+    assert shell in found("> ```\n> x\n\n\nToday is !`date`.\n")
+    assert found("````\n```\n!`date`\n```\n````\n") == []
+
+
+def test_words_beside_a_fence_are_read_too() -> None:
+    assert blocked(f"``` {PREVIOUS}\nls\n```\n")
+    assert blocked(f"````\n``` {PREVIOUS}\n````\n")
 
 
 def test_marks_in_fenced_code_are_quotations() -> None:

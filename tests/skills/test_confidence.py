@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from hermes_tui.core.skills import Origin, Outcome, Skill, Use
-from hermes_tui.skills.confidence import confidence, state
+from hermes_tui.skills.confidence import State, confidence, may_change_at_once, state
+from hermes_tui.skills.versions import Version
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 
@@ -58,3 +59,22 @@ def test_a_skill_proves_itself_and_falls_into_doubt(
 ) -> None:
     skill = Skill("s", "", "x", Path("s"), origin)
     assert state(skill, uses(*outcomes, sessions=sessions)) == expected
+
+
+def test_a_use_of_an_earlier_version_counts_half() -> None:
+    known = uses("failure", "failure", ago=1)
+    whole = confidence("person", known, NOW)
+    assert confidence("person", known, NOW, changed=NOW - timedelta(days=2)) == whole
+    half = confidence("person", known, NOW, changed=NOW)
+    assert half.b - 2 == pytest.approx((whole.b - 2) / 2)
+
+
+@pytest.mark.parametrize("why", ["", "pinned", "active", "bundled", "by hand"])
+def test_only_what_hermes_alone_wrote_and_nothing_proved_may_change_at_once(why: str) -> None:
+    pinned = {"hermes-pinned": "true"} if why == "pinned" else {}
+    skill = Skill("s", "", "x", Path("s"), "bundled" if why == "bundled" else "agent", pinned)
+    version = Version(
+        skill="s", number=1, commit="", at=NOW, by_user=why == "by hand", action="edit", reason=""
+    )
+    stands: State = "active" if why == "active" else "candidate"
+    assert may_change_at_once(skill, stands, [version]) == (why == "")

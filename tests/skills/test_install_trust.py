@@ -8,9 +8,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from hermes_tui.core.errors import ConfigError
 from hermes_tui.core.skills import Skill
+from hermes_tui.skills.packages import tree_hash
 from hermes_tui.skills.skill import read_skill, skill_text
 from hermes_tui.skills.skill_files import PLAIN, PROGRAM, read_files
-from hermes_tui.skills.trust import Trust, content_hash, scripts, with_modes
+from hermes_tui.skills.trust import Trust, content_hash, contents_of, scripts, with_modes
 
 
 @pytest.fixture
@@ -90,6 +91,51 @@ def test_only_scripts_become_executable_and_lose_it_again(skill: Skill) -> None:
     marked = with_modes(files, executable=True)
     assert {path for path, blob in marked.items() if blob.mode == PROGRAM} == {"scripts/go.sh"}
     assert all(blob.mode == PLAIN for blob in with_modes(marked, executable=False).values())
+
+
+def test_every_file_that_can_be_run_is_a_script(skill: Skill) -> None:
+    for path in ("a.py", "b.PS1", "c", "d", "notes.txt"):
+        (skill.path / path).write_text("x\n")
+    (skill.path / "c").chmod(0o755)
+    (skill.path / "d").write_bytes(b"\x7fELF\x02\0")
+    assert scripts(read_files(skill.path)) == ["a.py", "b.PS1", "c", "d", "scripts/go.sh"]
+
+
+def test_what_is_shown_and_what_is_hashed_were_read_together(skill: Skill) -> None:
+    seen = contents_of(skill)
+    (skill.path / "SKILL.md").write_text("something else")
+    assert seen.tree == tree_hash({path: blob.content for path, blob in seen.files.items()})
+    assert seen.tree != content_hash(skill)
+    assert b"!`date`" in seen.files["SKILL.md"].content
+
+
+def test_a_project_is_read_until_that_is_taken_back(skill: Skill, tmp_path: Path) -> None:
+    record, project = Trust(tmp_path / "skills-trust.json"), tmp_path / "project"
+    project.mkdir()
+    (tmp_path / "link").symlink_to(project)
+    assert not record.is_trusted_project(project)
+    assert record.trust_project(tmp_path / "link")
+    assert not record.trust_project(project)
+    record.trust(skill, content_hash(skill))
+    assert record.is_trusted_project(project)
+    assert not record.is_trusted_project(tmp_path)
+    assert record.is_trusted(skill)
+    assert record.revoke_project(project)
+    assert not record.revoke_project(project)
+    assert not record.is_trusted_project(project)
+    assert record.is_trusted(skill)
+
+
+def test_a_record_of_names_alone_is_read_and_no_name_is_special(
+    skill: Skill, tmp_path: Path
+) -> None:
+    tree = content_hash(skill)
+    (tmp_path / "skills-trust.json").write_text(f'{{"pdf": "{tree}", "projects": "{tree}"}}')
+    record = Trust(tmp_path / "skills-trust.json")
+    assert record.is_trusted(skill)
+    assert not record.is_trusted_project(tmp_path)
+    record.trust_project(tmp_path)
+    assert record.is_trusted(skill)
 
 
 class TrustMachine(RuleBasedStateMachine):

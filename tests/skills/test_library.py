@@ -1,3 +1,5 @@
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -5,6 +7,7 @@ import pytest
 from hermes_tui.core.errors import NotFoundError
 from hermes_tui.skills.library import MAX_DEPTH, Library, Root
 from hermes_tui.skills.skill import skill_text
+from hermes_tui.skills.validation import validate
 
 
 def put(folder: Path, description: str = "Does it", *, name: str = "") -> Path:
@@ -88,3 +91,14 @@ def test_a_name_nobody_has_brings_the_nearest(home: Path) -> None:
     put(home / "git-bisect")
     with pytest.raises(NotFoundError, match="Did you mean git-bisect"):
         library(home).load().get("git-bisct")
+
+
+@pytest.mark.parametrize("put", [os.mkfifo, Path.mkdir])
+def test_what_is_no_file_in_place_of_a_text_is_named_and_not_waited_for(
+    tmp_path: Path, put: Callable[[Path], None]
+) -> None:
+    (tmp_path / "pipe").mkdir()
+    put(tmp_path / "pipe" / "SKILL.md")
+    (broken,) = Library([Root(tmp_path, "person")]).load().broken
+    assert "no regular file" in broken.problem
+    assert "not a regular file" in validate(broken.path).errors[0]

@@ -9,6 +9,7 @@ from hermes_tui.core.errors import StoreError
 from hermes_tui.core.messages import (
     Checklist,
     Diff,
+    Hint,
     Message,
     Part,
     Reasoning,
@@ -41,6 +42,7 @@ displays = st.none() | st.builds(Diff, texts, texts) | st.just(Checklist((("done
 parts: st.SearchStrategy[Part] = st.one_of(
     st.builds(Text, texts),
     st.builds(Reasoning, texts, st.none() | texts),
+    st.builds(Hint, texts),
     st.builds(ToolCall, texts, texts, texts),
     st.builds(ToolResult, texts, texts, st.booleans(), displays),
 )

@@ -72,19 +72,20 @@ async def test_nothing_typed_is_an_error(store: Store, words: str) -> None:
     assert await names(store, words) == []
 
 
-async def test_a_task_settles_the_skills_it_used(store: Store) -> None:
+async def test_a_use_is_judged_and_judged_again(store: Store) -> None:
     uses, bisect, disk = store.skill_uses, "git-bisect", "disk-full"
     await uses.record(bisect, version=1, session="s1", how="loaded")
     await uses.record(bisect, version=1, session="s1", how="loaded")
     await uses.record(disk, version=2, session="s1", how="hinted")
-    await uses.record(disk, version=2, session="s2", how="asked")
-    settled = await uses.settle("s1", "verified", "pytest passed")
-    assert [(use.skill, use.outcome, use.note) for use in settled] == [
-        ("git-bisect", "verified", "pytest passed")
+    await uses.record(disk, version=2, session="s2", how="loaded")
+    (first, _) = await uses.of_session("s1")
+    await uses.judge(first.id, "verified", "pytest passed")
+    assert [(use.outcome, use.note) for use in await uses.of(bisect)] == [
+        ("verified", "pytest passed")
     ]
-    assert await uses.settle("s1", "failure") == []
-    await uses.judge(settled[0].id, "correction", "wrong branch")
-    assert [use.outcome for use in await uses.of("git-bisect")] == ["correction"]
+    await uses.record(bisect, version=1, session="s1", how="loaded")  # another task
+    await uses.judge(first.id, "correction", "wrong branch")
+    assert [use.outcome for use in await uses.of(bisect)] == ["correction", None]
     assert [use.outcome for use in (await uses.all())["disk-full"]] == [None, None]
 
 

@@ -40,6 +40,7 @@ class Room:
         self.workplace: Workplace
         self.uses: Uses
         self.judged: list[Assessment] = []
+        self.opened: list[Environment] = []
 
     async def go_to(self, folder: Path) -> None:
         """Run commands in another place, whose home is `folder`."""
@@ -49,6 +50,7 @@ class Room:
         self.workplace.environment = build_environment(
             "box", config=config, paths=paths, cwd=folder
         )
+        self.opened.append(self.workplace.environment)
         await self.workplace.environment.open()
         await self.workplace.environment.run(f"export XDG_CACHE_HOME={folder}/cache", timeout=9)
 
@@ -108,6 +110,7 @@ async def room(tmp_path: Path) -> AsyncGenerator[Room, None]:
         made.workplace = workplace
         made.uses = store.skill_uses
         made.judged = judged
+        made.opened = opened
         yield made
         skills.close()
     for made in opened:

@@ -97,6 +97,15 @@ async def test_a_refused_call_has_not_opened_the_place_it_names(room: Room) -> N
     assert room.judged[-1].risk is Risk.OUTSIDE
 
 
+async def test_what_is_typed_into_a_running_program_is_judged_like_a_command(room: Room) -> None:
+    for text, risk in {
+        "yes\n": Risk.EXECUTE, "ls\n": Risk.EXECUTE, "cat ~/.ssh/id_rsa\n": Risk.SECRETS,
+        "hermes skills trust x\n": Risk.HERMES, "rm -rf /\n": Risk.FORBIDDEN,
+    }.items():  # fmt: skip
+        await room.call("process", action="write", id="none", text=text)
+        assert room.judged[-1].risk is risk
+
+
 async def test_a_place_the_person_set_up_may_be_reached(room: Room, tmp_path: Path) -> None:
     async def nowhere(name: str) -> Environment:
         raise AssertionError(name)

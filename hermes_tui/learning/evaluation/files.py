@@ -23,9 +23,9 @@ from hermes_tui.config.files import replace_file
 from hermes_tui.config.paths import shown
 from hermes_tui.core.errors import ConfigError, HermesError
 from hermes_tui.core.skills import Skill
-from hermes_tui.learning.evaluation import Arm, Run, Work
-from hermes_tui.learning.evaluation_report import Evidence, report
-from hermes_tui.learning.evaluation_tasks import Task, seen
+from hermes_tui.learning.evaluation.evaluation import Arm, Run, Work
+from hermes_tui.learning.evaluation.report import Evidence, report
+from hermes_tui.learning.evaluation.tasks import Task, seen
 from hermes_tui.skills.skill import read_text
 
 MAX_OUTPUTS = 200
@@ -37,21 +37,21 @@ MODE = 0o600
 Json = dict[str, Any]
 
 
-def evaluations_folder(home: Path, skill: str) -> Path:
-    """Where evaluations of `skill` are kept below Hermes's home."""
-    return home / "evals" / skill
+def evaluations_folder(evals: Path, skill: str) -> Path:
+    """Where evaluations of `skill` are kept below `Paths.evals_dir`."""
+    return evals / skill
 
 
-def latest_evidence(home: Path, skill: str) -> Evidence | None:
+def latest_evidence(evals: Path, skill: str) -> Evidence | None:
     """What the last real evaluation of `skill` found; None without one that can be read."""
     try:
-        content = (evaluations_folder(home, skill) / LATEST).read_bytes()
+        content = (evaluations_folder(evals, skill) / LATEST).read_bytes()
         return msgspec.json.decode(content, type=Evidence)
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
         return None
 
 
-def remember(home: Path, evidence: Evidence) -> None:
+def remember(evals: Path, evidence: Evidence) -> None:
     """Keep `evidence` for `latest_evidence`.
 
     One that did not come to its end does not replace a larger one on the same text and model.
@@ -59,12 +59,12 @@ def remember(home: Path, evidence: Evidence) -> None:
     Raises:
         HermesError: it cannot be written.
     """
-    before = latest_evidence(home, evidence.skill)
+    before = latest_evidence(evals, evidence.skill)
     if before is not None and evidence.ending != "complete":
         is_same = (before.stamp, before.model) == (evidence.stamp, evidence.model)
         if is_same and _pairs(before) > _pairs(evidence):
             return
-    folder = evaluations_folder(home, evidence.skill)
+    folder = evaluations_folder(evals, evidence.skill)
     _made(folder)
     replace_file(folder / LATEST, _pretty(evidence), mode=0o600)
 
@@ -73,13 +73,13 @@ def _pairs(evidence: Evidence) -> int:
     return evidence.effect.pairs if evidence.effect else 0
 
 
-def told_evidence(home: Path, skill: Skill) -> str:
+def told_evidence(evals: Path, skill: Skill) -> str:
     """What is known of how much `skill` helps, in a few words; empty when nothing is.
 
     Raises:
         ConfigError: its `SKILL.md` cannot be read.
     """
-    found = latest_evidence(home, skill.name)
+    found = latest_evidence(evals, skill.name)
     if found is None:
         return ""
     is_same = found.stamp == stamp_of(skill.path)

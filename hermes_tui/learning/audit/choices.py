@@ -6,10 +6,11 @@ from functools import cache
 
 from msgspec import Struct
 
+from hermes_tui.core.fences import prose
 from hermes_tui.learning.refinement import telling_words
 
 CHOICES: Mapping[str, Mapping[str, str]] = {
-    "indentation": {"tabs": r"tabs?", "spaces": r"(?:\w+ )?spaces"},
+    "indentation": {"tabs": r"tabs?", "spaces": r"(?:(?:one|two|three|four|eight|\d+) )?spaces"},
     "JavaScript packages": {"npm": r"npm", "pnpm": r"pnpm", "yarn": r"yarn", "bun": r"bun"},
     "Python packages": {
         "pip": r"pip3?", "uv": r"uv", "poetry": r"poetry", "conda": r"(?:ana|mini)?conda|mamba",
@@ -41,7 +42,6 @@ CHOICES: Mapping[str, Mapping[str, str]] = {
 }  # fmt: skip
 """By what is chosen, the values that rule each other out, and how they are written."""
 
-_CODE = re.compile(r"^(?P<fence>```|~~~).*?(?:^(?P=fence)|\Z)", re.MULTILINE | re.DOTALL)
 _SENTENCE = re.compile(r"(?<=[.!;])\s+|\n(?=\s*(?:[-*+#>]|\d+[.)]|\n))|\n\n")
 MAX_SENTENCE_CHARS = 300
 MIN_SHARED = 0.6
@@ -94,6 +94,29 @@ def clash(one: Directive, other: Directive) -> str:
     return ""
 
 
+def opposites(one: str, other: str) -> tuple[str, str] | None:
+    """A sentence of each, alike but that one says not to do it; None without such a pair."""
+    said: dict[tuple[frozenset[str], bool], str] = {}
+    for sentence in _sentences(one):
+        if words := _unconditional(sentence):
+            said.setdefault((words, _is_negated(sentence)), sentence)
+    for sentence in _sentences(other):
+        opposite = said.get((_unconditional(sentence), not _is_negated(sentence)))
+        if opposite is not None:
+            return opposite, sentence
+    return None
+
+
+def _unconditional(sentence: str) -> frozenset[str]:
+    """The telling words of a sentence; nothing where they are few or hold in some cases only."""
+    words = telling_words(_absolute().sub(" ", _negations().sub(" ", sentence)))
+    return frozenset() if len(words) < 2 or _conditions().search(sentence) else words
+
+
+def _is_negated(sentence: str) -> bool:
+    return _negations().search(sentence) is not None
+
+
 def _chosen(sentence: str) -> Iterator[Directive]:
     for topic, pattern in _values().items():
         mentioned = [(match, str(match.lastgroup)) for match in pattern.finditer(sentence)]
@@ -110,7 +133,7 @@ def _chosen(sentence: str) -> Iterator[Directive]:
 
 
 def _sentences(text: str) -> Iterator[str]:
-    for piece in _SENTENCE.split(_CODE.sub("\n\n", text)):
+    for piece in _SENTENCE.split("\n\n".join(prose(text))):
         sentence = " ".join(piece.strip(" -*+#>\n").split())
         if 8 <= len(sentence) <= MAX_SENTENCE_CHARS:
             yield sentence
@@ -153,6 +176,11 @@ def _against() -> re.Pattern[str]:
 @cache
 def _whole() -> re.Pattern[str]:
     return re.compile(r" (?:install|add|run|test|exec|i)\b")
+
+
+@cache
+def _negations() -> re.Pattern[str]:
+    return re.compile(r"\b(?:do not|don't|must not|never|avoid|not)\b", re.IGNORECASE)
 
 
 @cache

@@ -18,8 +18,8 @@ from hermes_tui.core.errors import HermesError
 from hermes_tui.core.messages import Message
 from hermes_tui.core.ports import Model
 from hermes_tui.core.usage import Usage
-from hermes_tui.learning.evaluation_grading import SKILL_TOOL, Grade, graded
-from hermes_tui.learning.evaluation_tasks import Sentence, Task
+from hermes_tui.learning.evaluation.grading import SKILL_TOOL, Grade, graded
+from hermes_tui.learning.evaluation.tasks import Sentence, Task
 
 Arm = Literal["without_skill", "with_skill", "old_skill"]
 Stop = Literal["done", "step_limit", "loop", "timeout", "cancelled", "error", "budget"]

@@ -7,7 +7,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from hermes_tui.core.skills import Origin
-from hermes_tui.learning.skill_conflicts import Conflict
+from hermes_tui.learning.audit.conflicts import Conflict
 from hermes_tui.skills.confidence import Confidence, State
 
 MIN_DRIFT = 0.05

@@ -17,7 +17,7 @@ from hermes_tui.core.messages import Message, user
 from hermes_tui.core.ports import Model, ModelRequest, Prefix
 from hermes_tui.core.replies import reply_of
 from hermes_tui.core.usage import Usage
-from hermes_tui.learning.evaluation_tasks import (
+from hermes_tui.learning.evaluation.tasks import (
     CommandSucceeds,
     FileContains,
     FileExists,

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator
 from functools import cache
 from pathlib import Path
 
+from hermes_tui.core.fences import fences
 from hermes_tui.core.skills import Skill
 from hermes_tui.learning.checks import steps
 
@@ -77,9 +78,10 @@ def _missing_paths(body: str) -> Iterator[str]:
 
 
 def _missing_commands(body: str) -> Iterator[str]:
-    for language, code in _forms()["code"].findall(body):
-        if language.strip().lower() not in _SHELLS:
+    for fence in fences(body):
+        if fence.language not in _SHELLS:
             continue
+        code = fence.code
         defined = set(_forms()["function"].findall(code))
         # A transcript of a console tells commands by their prompt.
         typed = re.findall(r"^\$ (.*)$", code, re.MULTILINE)
@@ -105,7 +107,6 @@ def _forms() -> dict[str, re.Pattern[str]]:
         ),
         # No placeholder, no address, nothing with a variable or a pattern in it.
         "path": re.compile(r"(?<![\w/:.~$>}<@-])(~?/[\w.@+-]+(?:/[\w.@+-]+)+)(?![\w/*<${])"),
-        "code": re.compile(r"^(?:```|~~~)([^\n`]*)\n(.*?)^(?:```|~~~)", re.MULTILINE | re.DOTALL),
         "comment": re.compile(r"(?:^|(?<=\s))#.*", re.MULTILINE),
         "function": re.compile(r"^\s*(?:function )?([\w-]+) ?\(\)", re.MULTILINE),
         "command": re.compile(

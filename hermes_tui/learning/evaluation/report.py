@@ -7,8 +7,8 @@ from typing import Literal
 
 from msgspec import Struct
 
-from hermes_tui.learning.evaluation import Arm, Ending, Run
-from hermes_tui.learning.pairs import Estimate, difference_of, mean_of, ratio_of
+from hermes_tui.learning.evaluation.evaluation import Arm, Ending, Run
+from hermes_tui.learning.evaluation.pairs import Estimate, difference_of, mean_of, ratio_of
 
 MIN_PAIRS = 8
 """Fewer show nothing."""

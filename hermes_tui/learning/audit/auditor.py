@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -21,21 +22,22 @@ from hermes_tui.core.ports import Model, ModelRequest, Prefix
 from hermes_tui.core.replies import reply_of
 from hermes_tui.core.skills import Skill, Use
 from hermes_tui.core.usage import Usage
-from hermes_tui.learning.audit_report import (
+from hermes_tui.learning.audit.conflicts import SkillConflicts
+from hermes_tui.learning.audit.report import (
     Audit,
     FailureMode,
     Health,
     Struggle,
     markdown,
 )
+from hermes_tui.learning.audit.stale_references import stale_references
 from hermes_tui.learning.refinement import telling_words
-from hermes_tui.learning.skill_conflicts import SkillConflicts
 from hermes_tui.learning.skill_learner import TASKS
-from hermes_tui.learning.stale_references import stale_references
 from hermes_tui.learning.tasks import tasks_of
 from hermes_tui.skills.confidence import WEIGHTS, confidence
 from hermes_tui.skills.pruning import prunable
 from hermes_tui.skills.skills import Skills, Standing, body_of, files_of
+from hermes_tui.skills.versions import Version
 from hermes_tui.store.store import Store
 from hermes_tui.store.words import one_line
 
@@ -50,6 +52,10 @@ MIN_ERRORS = 3
 """Failed calls that make a task a struggle."""
 MAX_SESSIONS = 50
 MAX_STRUGGLES = 10
+MAX_NOTES = 5_000
+"""Of the newest uses, looked at for what failed."""
+MAX_MODES = 500
+"""Kinds of failure told apart, the newest; comparing more takes seconds."""
 MAX_SEARCHED = 20
 """Skills whose descriptions are tried out on the index."""
 SAME_FAILURE = 0.5
@@ -141,19 +147,19 @@ class Auditor:
         standings = await self._skills.standings(shelf)
         uses = await self._store.skill_uses.all()
         tasks, struggles = await self._struggles(since)
-        old = [
-            one for one in prunable(shelf.skills, standings, now) if self._skills.path_of(one.skill)
-        ]
-        ours = [skill.name for skill in shelf.skills if skill.origin in _OURS]
-        names = frozenset(skill.name for skill in shelf.skills)
-        survey = _Survey(names, frozenset(ours[:MAX_SEARCHED]), uses, since)
+        idle = await anyio.to_thread.run_sync(prunable, shelf.skills, standings, now)
+        old = [one for one in idle if self._skills.path_of(one.skill)]
+        survey = _Survey(
+            names=frozenset(skill.name for skill in shelf.skills),
+            missed=await self._missed(shelf.skills),
+            changed=await self._changed(shelf.skills),
+            standings=standings, uses=uses, since=since,
+        )  # fmt: skip
+        modes = partial(failure_modes, uses, now - NOTES_LOOK_BACK)
         audit = Audit(
             at=now, since=since, tasks=tasks,
-            skills=tuple([
-                await self._health(skill, standings[skill.name], survey)
-                for skill in shelf.skills
-            ]),
-            failures=tuple(failure_modes(uses, now - NOTES_LOOK_BACK)),
+            skills=tuple(await anyio.to_thread.run_sync(_healths, shelf.skills, survey)),
+            failures=tuple(await anyio.to_thread.run_sync(modes)),
             struggles=tuple(struggles),
             conflicts=tuple(await self.conflicts.find()),
             broken=tuple(f"{one.path.name}: {one.problem}" for one in shelf.broken),
@@ -168,49 +174,25 @@ class Auditor:
             audit = structs.replace(audit, is_pruned=bool(old))
         return await anyio.to_thread.run_sync(self._written, audit)
 
-    async def _health(self, skill: Skill, standing: Standing, survey: "_Survey") -> Health:
-        mine, since = survey.uses.get(skill.name, ()), survey.since
-        loaded = [use for use in mine if use.how != "hinted"]
-        told = [WEIGHTS[use.outcome] for use in loaded if use.outcome is not None]
-        then = confidence(skill.origin, [use for use in loaded if use.at <= since], since).mean
-        drift = standing.confidence.mean - then
-        problems = list(skill.problems)
-        if skill.origin in _OURS:
-            problems += await anyio.to_thread.run_sync(_stale, skill, survey.names)
-            problems += await self._dull(skill, mine, survey)
-        return Health(
-            name=skill.name,
-            origin=skill.origin,
-            state=standing.state,
-            confidence=standing.confidence,
-            uses=standing.uses,
-            successes=sum(good > 0 for good, _ in told),
-            failures=sum(bad > 0 for _, bad in told),
-            last_used=standing.last_used,
-            drift=drift if any(use.at > since for use in loaded) else 0.0,
-            versions=await self._versions_since(skill, since),
-            problems=tuple(dict.fromkeys(problems)),
-        )
+    async def _missed(self, skills: Sequence[Skill]) -> dict[str, str]:
+        """Skills that are not found by their own descriptions: what is wrong, by name."""
+        missed: dict[str, str] = {}
+        ours = [skill for skill in skills if skill.origin in _OURS]
+        for skill in ours[:MAX_SEARCHED]:
+            found = [one.name for one, _ in await self._skills.find(skill.description, limit=3)]
+            if found and skill.name not in found:
+                others = ", ".join(found)
+                missed[skill.name] = f"Asked for in its own words, others come first: {others}."
+        return missed
 
-    async def _versions_since(self, skill: Skill, since: datetime) -> int:
-        path = self._skills.path_of(skill)
-        if path is None:
-            return 0
-        return sum(one.at > since for one in await self._skills.repository.history(path))
-
-    async def _dull(self, skill: Skill, uses: Sequence[Use], survey: "_Survey") -> list[str]:
-        """Why a description may not lead to its skill."""
-        if len(skill.description) < 30 or not _TRIGGER.search(skill.description):
-            return ["The description does not say when to use it."]
-        hinted = sum(use.how == "hinted" for use in uses)
-        if hinted >= MIN_HINTS and hinted == len(uses):
-            return [f"It was pointed out {hinted} times, and never read."]
-        if skill.name not in survey.searched:
-            return []
-        found = [one.name for one, _ in await self._skills.find(skill.description, limit=3)]
-        if found and skill.name not in found:
-            return [f"Asked for in its own words, others come first: {', '.join(found)}."]
-        return []
+    async def _changed(self, skills: Sequence[Skill]) -> dict[str, Sequence[Version]]:
+        """The versions of those that have a history, by name."""
+        histories = await self._skills.repository.histories()
+        return {
+            skill.name: histories.get(path, ())
+            for skill in skills
+            if (path := self._skills.path_of(skill)) is not None
+        }
 
     async def _struggles(self, since: datetime) -> tuple[int, list[Struggle]]:
         """How many tasks there were, and those with many errors and no skill to help."""
@@ -220,7 +202,7 @@ class Auditor:
             if record.updated_at < since:
                 break
             stored, _ = await self._store.messages.readable(record.id)
-            for task in tasks_of(stored):
+            for task in await anyio.to_thread.run_sync(tasks_of, stored):
                 if task.begun < since:
                     continue
                 count += 1
@@ -234,7 +216,8 @@ class Auditor:
         """What a model makes of the report; empty without one."""
         if (model := self._model()) is None or not audit.skills:
             return ""
-        request = ModelRequest(Prefix(INSTRUCTIONS, ()), (user(markdown(audit)[:READ_CHARS]),))
+        report = await anyio.to_thread.run_sync(markdown, audit)
+        request = ModelRequest(Prefix(INSTRUCTIONS, ()), (user(report[:READ_CHARS]),))
         try:
             reply = await reply_of(model, request)
         except ModelError as error:
@@ -277,27 +260,66 @@ class Auditor:
         return structs.replace(audit, path=path)
 
 
-class _Survey(Struct, frozen=True):
-    """What every skill is looked at by."""
+class _Survey(Struct, frozen=True, kw_only=True):
+    """What every skill is looked at by; all by name."""
 
     names: frozenset[str]
     """Of all skills."""
-    searched: frozenset[str]
-    """Names of those whose descriptions are tried out."""
+    missed: Mapping[str, str]
+    changed: Mapping[str, Sequence[Version]]
+    standings: Mapping[str, Standing]
     uses: Mapping[str, Sequence[Use]]
     since: datetime
 
 
-def _stale(skill: Skill, names: frozenset[str]) -> list[str]:
-    files = files_of(skill.path)
-    return stale_references(skill, body_of(skill), files=files, names=names)
+def _healths(skills: Sequence[Skill], survey: _Survey) -> list[Health]:
+    """How each of them is. Reads their files; takes a second for thousands."""
+    return [_health(skill, survey) for skill in skills]
+
+
+def _health(skill: Skill, survey: _Survey) -> Health:
+    mine, since = survey.uses.get(skill.name, ()), survey.since
+    standing = survey.standings[skill.name]
+    loaded = [use for use in mine if use.how != "hinted"]
+    told = [WEIGHTS[use.outcome] for use in loaded if use.outcome is not None]
+    before = [use for use in loaded if use.at <= since]
+    then = confidence(skill.origin, before, since, changed=skill.changed_at).mean
+    drift = standing.confidence.mean - then
+    problems = list(skill.problems)
+    if skill.origin in _OURS:
+        files = files_of(skill.path)
+        problems += stale_references(skill, body_of(skill), files=files, names=survey.names)
+        problems += _dull(skill, mine, survey)
+    return Health(
+        name=skill.name,
+        origin=skill.origin,
+        state=standing.state,
+        confidence=standing.confidence,
+        uses=standing.uses,
+        successes=sum(good > 0 for good, _ in told),
+        failures=sum(bad > 0 for _, bad in told),
+        last_used=standing.last_used,
+        drift=drift if any(use.at > since for use in loaded) else 0.0,
+        versions=sum(one.at > since for one in survey.changed.get(skill.name, ())),
+        problems=tuple(dict.fromkeys(problems)),
+    )
+
+
+def _dull(skill: Skill, uses: Sequence[Use], survey: _Survey) -> list[str]:
+    """Why a description may not lead to its skill."""
+    if len(skill.description) < 30 or not _TRIGGER.search(skill.description):
+        return ["The description does not say when to use it."]
+    hinted = sum(use.how == "hinted" for use in uses)
+    if hinted >= MIN_HINTS and hinted == len(uses):
+        return [f"It was pointed out {hinted} times, and never read."]
+    return [survey.missed[skill.name]] if skill.name in survey.missed else []
 
 
 def failure_modes(uses: Mapping[str, Sequence[Use]], since: datetime) -> list[FailureMode]:
     """What went wrong with skills since then, like with like, the commonest first."""
     groups: list[tuple[frozenset[str], list[Use]]] = []
     told = sorted((use for some in uses.values() for use in some), key=lambda use: use.id)
-    for use in told:
+    for use in reversed(told[-MAX_NOTES:]):
         if use.at < since or use.outcome not in {"failure", "correction"} or not use.note:
             continue
         words = telling_words(use.note)
@@ -306,11 +328,12 @@ def failure_modes(uses: Mapping[str, Sequence[Use]], since: datetime) -> list[Fa
                 group.append(use)
                 break
         else:
-            groups.append((words, [use]))
+            if len(groups) < MAX_MODES:
+                groups.append((words, [use]))
     modes: list[FailureMode] = []
     for _, group in groups:
         by_skill: defaultdict[str, int] = defaultdict(int)
         for use in group:
             by_skill[use.skill] += 1
-        modes.append(FailureMode(group[-1].note, len(group), tuple(sorted(by_skill))))
+        modes.append(FailureMode(group[0].note, len(group), tuple(sorted(by_skill))))
     return sorted(modes, key=lambda mode: -mode.count)

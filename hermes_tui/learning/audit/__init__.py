@@ -1,0 +1,1 @@
+"""Looking over all skills: what fails, what is out of date, what contradicts."""

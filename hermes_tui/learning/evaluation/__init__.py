@@ -1,0 +1,1 @@
+"""Measuring whether a skill helps: tasks, runs, grades, and what they show."""
