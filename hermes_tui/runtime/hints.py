@@ -29,6 +29,7 @@ class SkillHints:
             return ""
         found = await self._skills.hints(prompt)
         for skill in found:
+            # Its version would take a look at the history, which is in the way of an answer.
             await self._uses.record(skill.name, version=0, session=self._session_id, how="hinted")
         return hint_text(found)
 

@@ -20,6 +20,7 @@ MAX_DEPTH = 5
 MAX_FOLDERS = 20_000
 SKIPPED = frozenset({"node_modules", "__pycache__", "scripts", "references", "assets"})
 """Folders in which no skill is looked for."""
+LINKED = "It is a link. Copy the folder itself, or name the folder it is in under `skills.folders`."
 _FORMAT = 1
 """Of the cache; one of another format is made anew."""
 
@@ -110,10 +111,8 @@ class Library:
                 seen[key] = one = _looked_at(folder, root, known.get(key))
                 if one.skill is None:
                     broken.append(Broken(folder, one.problem))
-                elif one.skill.name in found:
-                    hidden.append(one.skill)
                 else:
-                    found[one.skill.name] = one.skill
+                    _place(one.skill, found, hidden, root)
         if seen != known:
             self._remember(seen)
         ordered = sorted(found.values(), key=lambda skill: (skill.category, skill.name))
@@ -168,6 +167,17 @@ def _looked_at(folder: Path, root: Root, before: _Seen | None) -> _Seen:
     return _Seen(stamp, skill)
 
 
+def _place(skill: Skill, found: dict[str, Skill], hidden: list[Skill], root: Root) -> None:
+    """Take a skill in. In one root, a folder of that name goes before one that only claims it."""
+    other = found.setdefault(skill.name, skill)
+    if other is skill:
+        return
+    is_claimed = other.path.is_relative_to(root.folder) and other.path.name != skill.name
+    if is_claimed and skill.path.name == skill.name:
+        found[skill.name], skill = skill, other
+    hidden.append(skill)
+
+
 def _skill_folders(root: Path) -> Iterator[tuple[Path, str]]:
     """Folders with a `SKILL.md`, in order of their paths; with a problem those not looked into.
 
@@ -181,30 +191,36 @@ def _skill_folders(root: Path) -> Iterator[tuple[Path, str]]:
         if visited > MAX_FOLDERS:
             yield Path(folder), f"More than {MAX_FOLDERS:,} folders: this and others are left out."
             return
-        inner: list[tuple[str, int]] = []
-        names: set[str] = set()
-        try:
-            with os.scandir(folder) as entries:
-                for entry in entries:
-                    names.add(entry.name)
-                    if entry.name.startswith(".") or entry.name in SKIPPED:
-                        continue
-                    if entry.is_dir(follow_symlinks=False):
-                        inner.append((entry.path, depth + 1))
-                    elif entry.is_symlink() and os.path.exists(os.path.join(entry.path, FILE)):  # noqa: PTH110, PTH118
-                        yield (
-                            Path(entry.path),
-                            "It is a link. Copy the folder itself, or name the folder it is in "
-                            "under `skills.folders`.",
-                        )
-        except OSError:
-            continue
-        if FILE in names and depth > 0:
+        names, inner, links = _listed(folder)
+        yield from ((Path(link), LINKED) for link in links)
+        if depth > 0 and FILE in names:
             yield Path(folder), ""
+        elif depth > 0 and (wrong := [name for name in names if name.upper() == FILE.upper()]):
+            yield Path(folder), f"Its file is called {wrong[0]}. Rename it to {FILE}."
         elif depth >= MAX_DEPTH and inner:
             yield Path(folder), f"It lies deeper than {MAX_DEPTH} folders; nothing below is read."
         else:
-            waiting.extend(sorted(inner, reverse=True))
+            waiting.extend((path, depth + 1) for path in sorted(inner, reverse=True))
+
+
+def _listed(folder: str) -> tuple[set[str], list[str], list[str]]:
+    """Names of all there is in a folder, then paths of its folders and of links to skills."""
+    names: set[str] = set()
+    inner: list[str] = []
+    links: list[str] = []
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                names.add(entry.name)
+                if entry.name.startswith(".") or entry.name in SKIPPED:
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    inner.append(entry.path)
+                elif entry.is_symlink() and os.path.exists(os.path.join(entry.path, FILE)):  # noqa: PTH110, PTH118
+                    links.append(entry.path)
+    except OSError:
+        return names, [], []
+    return names, inner, links
 
 
 def _decoded(kind: type, value: object) -> object:

@@ -14,6 +14,7 @@ from typing import Any, cast
 
 from hermes_tui.core.errors import ConfigError
 from hermes_tui.core.skills import Origin, Skill
+from hermes_tui.safety.terminal_text import visible
 
 FILE = "SKILL.md"
 MAX_NAME_CHARS = 64
@@ -27,6 +28,10 @@ STANDARD_KEYS = frozenset(
     {"name", "description", "license", "compatibility", "metadata", "allowed-tools"}
 )
 _NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*\Z")
+_UNQUOTED = re.compile(
+    r"^((?:name|description|license|compatibility):[ ]+)([^\s\"'|>&*!\[{#].*:[ ].*)$", re.MULTILINE
+)
+"""A value that has a colon and should stand in quotes, as many skills out there have it."""
 _OURS = ("requires-toolsets", "fallback-for-toolsets", "platforms", "tags", "version", "scope")
 """What other tools keep at the top or under `metadata.<tool>`, and we under `hermes-`."""
 
@@ -124,10 +129,10 @@ def parsed(
         ConfigError: it cannot be used as it is; a sentence about its `SKILL.md`.
     """
     head, body = parted(text)
-    fields = _fields(head)
     problems: list[str] = []
+    fields = _fields(head, problems)
     name = _checked_name(str(fields.get("name") or "").strip(), folder, problems)
-    description = " ".join(str(fields.get("description") or "").split())
+    description = visible(" ".join(str(fields.get("description") or "").split()))
     if not description:
         raise ConfigError(
             "It has no description.", hint="Say in `description:` what it does and when to use it."
@@ -203,8 +208,8 @@ def with_metadata(
         ConfigError: the head cannot be read.
     """
     head, body = parted(text)
-    fields = _fields(head)
     ignored: list[str] = []
+    fields = _fields(head, ignored)
     metadata = _metadata(fields, ignored)
     metadata.update({key: value for key, value in changes.items() if value is not None})
     for key, value in changes.items():
@@ -223,11 +228,20 @@ def with_metadata(
     )  # fmt: skip
 
 
-def _fields(head: str) -> dict[str, Any]:
+def _fields(head: str, problems: list[str]) -> dict[str, Any]:
     import yaml  # 20 ms that a start without a changed skill need not pay
 
+    def loaded_from(text: str) -> Any:
+        return yaml.load(text, Loader=_loader())  # noqa: S506 - a subclass of the safe one
+
     try:
-        loaded = yaml.load(head, Loader=_loader())  # noqa: S506 - a subclass of the safe one
+        try:
+            loaded = loaded_from(head)
+        except yaml.YAMLError:
+            if (quoted := _UNQUOTED.sub(_with_quotes, head)) == head:
+                raise
+            loaded = loaded_from(quoted)
+            problems.append("A value with a colon is not in quotes.")
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" in line {mark.line + 2}" if mark else ""
@@ -241,6 +255,10 @@ def _fields(head: str) -> dict[str, Any]:
     if not isinstance(loaded, dict):
         raise ConfigError("Its head has no keys.", hint="Add `name:` and `description:`.")
     return {str(key): value for key, value in cast("dict[Any, Any]", loaded).items()}
+
+
+def _with_quotes(match: re.Match[str]) -> str:
+    return f"{match[1]}{_quoted(match[2])}"
 
 
 def _loader() -> Any:

@@ -275,6 +275,8 @@ class Skills:
             draft, old, is_copy=path is None, by_user=by_user, before=before, replay=replay
         )
         await anyio.to_thread.run_sync(revision.plan)
+        if old and revision.text == revision.was and not draft.files:
+            raise ToolError(f"The skill {draft.name!r} says exactly that already.")
         if path is None:
             await self.check_free(draft.name, replacing=old)
         version = await self.repository.write(

@@ -132,8 +132,10 @@ def _quoted(value: str) -> str:
 
 
 def _words(arguments: str) -> list[str]:
+    lexer = shlex.shlex(arguments, posix=True)
+    lexer.whitespace_split, lexer.escape, lexer.commenters = True, "", ""
     try:
-        return shlex.split(arguments)
+        return list(lexer)
     except ValueError:  # a lone apostrophe is no quote
         return arguments.split()
 

@@ -26,7 +26,7 @@ class SkillSearchArgs(Struct, frozen=True):
 
 
 class SkillLoadArgs(Struct, frozen=True):
-    """Read a skill before doing what it is for, or one `file` of it."""
+    """Read a skill before doing what it is for, or one `file` of it (SKILL.md: its bare text)."""
 
     name: str
     arguments: str = ""

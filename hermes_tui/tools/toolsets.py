@@ -14,7 +14,7 @@ TOOLSETS = {
 
 
 def toolsets_of(disabled: Collection[str]) -> frozenset[str]:
-    """Toolsets and tools there are when these are not; a set is there if one of its tools is."""
+    """Toolsets and tools there are when these are not; a set is there if its first tool is."""
     tools = {name for names in TOOLSETS.values() for name in names} - set(disabled)
-    sets = {name for name, names in TOOLSETS.items() if tools & set(names)}
+    sets = {name for name, (main, *_) in TOOLSETS.items() if main in tools}
     return frozenset(tools | sets)

@@ -102,3 +102,19 @@ def test_what_is_no_file_in_place_of_a_text_is_named_and_not_waited_for(
     (broken,) = Library([Root(tmp_path, "person")]).load().broken
     assert "no regular file" in broken.problem
     assert "not a regular file" in validate(broken.path).errors[0]
+
+
+def test_a_folder_of_that_name_goes_before_one_that_claims_it(home: Path) -> None:
+    put(home / "foo", "Claims it", name="pdf")
+    put(home / "pdf", "Is it")
+    shelf = library(home).load()
+    assert [skill.description for skill in shelf.skills] == ["Is it"]
+    assert [skill.description for skill in shelf.hidden] == ["Claims it"]
+
+
+def test_a_file_in_small_letters_is_named(home: Path) -> None:
+    (home / "a").mkdir(parents=True)
+    (home / "a" / "skill.md").write_text(skill_text("a", "Does it", "Body"))
+    assert library(home).load().broken[0].problem == (
+        "Its file is called skill.md. Rename it to SKILL.md."
+    )

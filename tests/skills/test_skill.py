@@ -73,7 +73,7 @@ def test_byte_order_mark_and_windows_line_ends_do_no_harm(tmp_path: Path) -> Non
         ("Just text", "does not begin with a line"),
         ("---\nname: a\ndescription: b\n", "head does not end"),
         ("---\nname: a\n---\nBody", "no description"),
-        ("---\nname: a\ndescription: Use when: it rains\n---\n", "line 3"),
+        ("---\nname: a\ndescription: [Use when\n---\n", "line"),
         ("---\n- a\n- b\n---\n", "no keys"),
         ("---\nname: !!python/object/apply:os.system [id]\ndescription: x\n---\n", "line 2"),
         ("---\nname: a\ndescription: x\n---\n\0", "no text"),
@@ -131,3 +131,15 @@ def test_names_the_standard_forbids_are_refused(name: str) -> None:
     assert not is_name(name)
     with pytest.raises(ConfigError, match="cannot be called"):
         skill_text(name, "x", "B")
+
+
+def test_a_colon_without_quotes_is_read_as_it_is_meant(tmp_path: Path) -> None:
+    text = "---\nname: a\ndescription: Fill forms: use when it's a PDF: always\n---\nBody"
+    skill = read_skill(written(tmp_path / "a", text))
+    assert skill.description == "Fill forms: use when it's a PDF: always"
+    assert skill.problems == ("A value with a colon is not in quotes.",)
+
+
+def test_a_description_cannot_hide_anything(tmp_path: Path) -> None:
+    text = skill_text("a", "Does \u202eit\u202c", "Body")
+    assert "\u202e" not in read_skill(written(tmp_path / "a", text)).description

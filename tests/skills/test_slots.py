@@ -18,6 +18,7 @@ BODY = "Deploy {{service}} to {{stage=staging}}.\n\n```sh\necho {{service}} !`da
         ("api prod", "Deploy api to prod.", ()),
         ("stage=prod my api", "Deploy my api to prod.", ()),
         ('service="my api"', "Deploy my api to staging.", ()),
+        (r"\d+\s C:\temp", r"Deploy \d+\s to C:\temp.", ()),
         ("don't", "Deploy don't to staging.", ()),
     ],
 )

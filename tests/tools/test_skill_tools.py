@@ -178,7 +178,15 @@ async def test_saving_is_asked_for_as_the_mode_and_the_owner_want(
     elif metadata is not None:
         put(room, "unit-fails", metadata=metadata)
     result = await room.call(
-        "skill_save", name="unit-fails", description=DESCRIPTION, body=BODY + "\n", reason="r"
+        "skill_save",
+        name="unit-fails",
+        description=DESCRIPTION,
+        body=f"{BODY}\n3. Look again.",
+        reason="r",
+        name="unit-fails",
+        description=DESCRIPTION,
+        body=f"{BODY}\n3. Look again.",
+        reason="r",
     )
     assert not result.is_error, result.content
     assert tuple(decide(mode, room.judged[-1].risk) for mode in MODES) == decisions
