@@ -3,6 +3,7 @@
 import os
 import shlex
 import subprocess
+import sys
 from pathlib import Path
 
 from hermes_tui.core.errors import ConfigError
@@ -15,9 +16,16 @@ def open_editor(path: Path, *, hint: str = "") -> None:
         hint: What to do when the editor ends badly.
 
     Raises:
-        ConfigError: it cannot be started, or ends with another code than 0.
+        ConfigError: it cannot be started, or ends with another code than 0; or none is set and
+            there is no terminal for vi.
     """
-    editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
+    editor = os.environ.get("VISUAL") or os.environ.get("EDITOR")
+    if not editor and not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise ConfigError(
+            "There is no terminal here for an editor.",
+            hint="Run it at a terminal, or set EDITOR to a command that needs none.",
+        )
+    editor = editor or "vi"
     try:
         done = subprocess.run([*shlex.split(editor), str(path)], check=False)
     except (OSError, ValueError):

@@ -1,6 +1,5 @@
 """`hermes skills list`, `show` and `search`: what there is."""
 
-import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,19 +10,18 @@ import anyio.to_thread
 from hermes_tui.cli.diagnostics import Ink
 from hermes_tui.cli.printing import count, print_json, print_line, say
 from hermes_tui.cli.skill_desk import (
-    NAME_COLUMNS,
     Desk,
     confidence_as_json,
     day,
     listed,
     outcomes_of,
-    print_table,
 )
+from hermes_tui.cli.skill_table import Column, print_rows, say_wrapped
 from hermes_tui.config.paths import current_folder, shown
 from hermes_tui.core.errors import HermesError, StoreError
 from hermes_tui.core.skills import Skill
 from hermes_tui.runtime.skills import open_trust, unread_skills
-from hermes_tui.safety.terminal_text import visible, visible_line
+from hermes_tui.safety.terminal_text import visible
 from hermes_tui.skills.catalog import obstacle
 from hermes_tui.skills.library import Broken, Shelf
 from hermes_tui.skills.skill import FILE, read_text
@@ -47,13 +45,13 @@ async def list_skills(desk: Desk, everything: bool, category: str, as_json: bool
         print_json([_as_json(row) for row in rows])
         return
     if not rows:
-        say(_nothing(shelf, category))
+        say_wrapped(_nothing(shelf, category))
     _print_list(rows)
     if not everything:
         _say_what_is_left_out(desk, shelf)
     if unread := await anyio.to_thread.run_sync(unread_skills, desk.paths, current_folder()):
         are = "is" if len(unread) == 1 else "are"
-        say(
+        say_wrapped(
             f"{count(len(unread), 'skill')} of this project {are} not read; "
             f"`hermes skills trust --project` reads {'it' if len(unread) == 1 else 'them'}."
         )
@@ -112,8 +110,16 @@ async def search(desk: Desk, words: Sequence[str], limit: int, as_json: bool) ->
                 for skill, one in hits
             ]
         )
-    for skill, one in () if as_json else hits:
-        print_line(_fitted(f"{skill.name:<{NAME_COLUMNS}}  {one.relevance:5.1f}  ", skill))
+    else:
+        rows = [
+            {
+                "name": skill.name,
+                "fits": f"{one.relevance:.1f}",
+                "description": skill.description,
+            }
+            for skill, one in hits
+        ]
+        print_rows((Column("name"), Column("fits", is_right=True)), "description", rows)
     if not hits:
         if not as_json:
             say(f"None of {count(len(shelf.skills), 'skill')} fits {' '.join(words)!r}.")
@@ -185,29 +191,46 @@ def _as_json(row: Mapping[str, Any]) -> dict[str, Any]:
     return {**row, "confidence": confidence and confidence_as_json(confidence)}
 
 
+_COLUMNS = (
+    Column("name"),
+    Column("version", is_right=True, rank=4),
+    Column("from", rank=3),
+    Column("state"),
+    Column("conf", is_right=True, rank=2),
+    Column("uses", is_right=True, rank=1),
+    Column("last used", rank=5),
+)
+
+
 def _print_list(rows: Sequence[Mapping[str, Any]]) -> None:
-    wide = min(max((len(row["name"]) for row in rows), default=0), NAME_COLUMNS)
-    heading = f"{'name':<{wide}}  {'ver':>4}  {'from':<8} {'state':<9} {'conf':>4} {'uses':>5}"
-    lines: list[str] = []
+    told: list[dict[str, str]] = []
     for row in rows:
-        version = f"v{row['version']}" if row["version"] else "-"
         state = "pinned" if row["pinned"] and row["state"] == "active" else row["state"] or "-"
-        conf = f"{row['confidence'].mean:.2f}" if row["confidence"] else "-"
-        head = (
-            f"{row['name']:<{wide}}  {version:>4}  {row['origin'] or '-':<8} {state:<9} "
-            f"{conf:>4} {row['uses']:>5}  {day(row['last_used']):<10}  "
+        text = row["description"]
+        if row["problem"] and row["state"] == "broken":
+            text = row["problem"]
+        elif row["problem"]:
+            state, text = "left out", f"{_left_out(row['problem'])} {text}"
+        told.append(
+            {
+                "name": row["name"],
+                "version": f"v{row['version']}" if row["version"] else "-",
+                "from": row["origin"] or "-",
+                "state": state,
+                "conf": f"{row['confidence'].mean:.2f}" if row["confidence"] else "-",
+                "uses": f"{row['uses']}",
+                "last used": day(row["last_used"]),
+                "description": text,
+                "category": row["category"],
+            }
         )
-        lines.append(_fitted(head, row["description"] or row["problem"]))
-    print_table(f"{heading}  last used", lines)
+    is_grouped = len({row["category"] for row in told}) > 1
+    print_rows(_COLUMNS, "description", told, by="category" if is_grouped else "")
 
 
-def _fitted(head: str, told: Skill | str) -> str:
-    """One line, cut at the terminal's edge; whole in a pipe."""
-    text = told.description if isinstance(told, Skill) else told
-    if not sys.stdout.isatty():
-        return head + visible_line(text, limit=2_000)
-    room = shutil.get_terminal_size().columns - len(head)
-    return head + visible_line(text, limit=max(room, 20))
+def _left_out(problem: str) -> str:
+    """`left out: it needs web, …` of why a skill cannot be used here."""
+    return f"left out: {problem[0].lower()}{problem[1:]}"
 
 
 def _nothing(shelf: Shelf, category: str) -> str:
@@ -219,14 +242,14 @@ def _nothing(shelf: Shelf, category: str) -> str:
 
 def _say_what_is_left_out(desk: Desk, shelf: Shelf) -> None:
     for broken in shelf.broken:
-        say(f"! {shown(broken.path)}: {broken.problem}")
+        say_wrapped(f"! {shown(broken.path)}: {broken.problem}")
     # One's own copy of a skill that came with Hermes is meant to take its place.
     shadowed = [one.name for one in shelf.hidden if one.origin != "bundled"]
     left = [("shadowed by another of the same name", shadowed)]
     left.append(("archived", [one.name for one in desk.archived()]))
     for why, names in left:
         if names:
-            say(f"Not listed, because {why}: {listed(names)}. --all lists them too.")
+            say_wrapped(f"Not listed, because {why}: {listed(names)}. --all lists them too.")
 
 
 async def _facts(desk: Desk, skill: Skill) -> dict[str, Any]:
@@ -252,10 +275,11 @@ async def _facts(desk: Desk, skill: Skill) -> dict[str, Any]:
 
 
 def _print_facts(desk: Desk, skill: Skill, facts: Mapping[str, Any], files: Sequence[str]) -> None:
-    outcomes = ", ".join(f"{number} {what}" for what, number in facts["outcomes"].items())
-    uses = count(facts["uses"], "use")
+    outcomes = ", ".join(_counted(number, what) for what, number in facts["outcomes"].items())
+    uses = count(facts["uses"], "time") if facts["uses"] else "never"
     if facts["last_used"]:
-        uses += f", the last on {day(facts['last_used'])}"
+        uses += f", last on {day(facts['last_used'])}"
+    state = "left out" if facts["problem"] else facts["state"] or "not known"
     body = body_of(skill)
     commands = shell_commands(body)
     gaps = [
@@ -264,7 +288,7 @@ def _print_facts(desk: Desk, skill: Skill, facts: Mapping[str, Any], files: Sequ
     rows = [
         ("version", f"v{facts['version']}" if facts["version"] else "none kept"),
         ("from", _ORIGINS[skill.origin]),
-        ("state", (facts["state"] or "not known") + (", pinned" if skill.is_pinned else "")),
+        ("state", state + (", pinned" if skill.is_pinned else "")),
         ("confidence", str(facts["confidence"] or "not known")),
         ("used", uses + (f": {outcomes}" if outcomes else "")),
         ("evidence", facts["evidence"]),
@@ -280,6 +304,11 @@ def _print_facts(desk: Desk, skill: Skill, facts: Mapping[str, Any], files: Sequ
     for name, value in rows:
         if value:
             print_line(f"  {name:<11} {value}")
+
+
+def _counted(number: int, outcome: str) -> str:
+    plurals = {"success": "successes", "failure": "failures", "correction": "corrections"}
+    return f"{number:,} {outcome if number == 1 else plurals.get(outcome, outcome)}"
 
 
 _ORIGINS = {

@@ -3,7 +3,7 @@
 import os
 import sys
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack
 from datetime import datetime
 from functools import partial
@@ -15,7 +15,7 @@ from msgspec import Struct
 from hermes_tui.agent.approvals import Nobody
 from hermes_tui.cli.asking import TerminalHuman
 from hermes_tui.cli.diagnostics import Ink
-from hermes_tui.cli.printing import count, print_line, say
+from hermes_tui.cli.printing import count, say
 from hermes_tui.config.load import load_config
 from hermes_tui.config.paths import Paths, current_folder, find_paths, shown
 from hermes_tui.config.schema import Config
@@ -211,14 +211,6 @@ def confidence_as_json(confidence: Confidence) -> dict[str, float]:
 def outcomes_of(uses: Iterable[Use]) -> dict[str, int]:
     """How often each outcome came of loading a skill."""
     return Counter(use.outcome for use in uses if use.how != "hinted" and use.outcome is not None)
-
-
-def print_table(heading: str, lines: Sequence[str]) -> None:
-    """Lines under a heading that only a terminal gets."""
-    if lines and sys.stdout.isatty():
-        sys.stdout.write(Ink(sys.stdout).dim(heading) + "\n")
-    for line in lines:
-        print_line(line)
 
 
 def day(at: datetime | None) -> str:

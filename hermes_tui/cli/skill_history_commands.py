@@ -3,17 +3,17 @@
 import os
 import tempfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 
 import anyio.to_thread
 
-from hermes_tui.cli.printing import count, print_json, print_line, say, write_file
+from hermes_tui.cli.printing import count, print_json, print_line, say
 from hermes_tui.cli.skill_desk import Desk, author, day, print_diff
 from hermes_tui.config.paths import absolute, shown
 from hermes_tui.core.errors import ConfigError, NotFoundError
-from hermes_tui.skills.skill_files import ARCHIVE, LINK, Blob, put_files, read_files
+from hermes_tui.skills.skill_files import ARCHIVE, LINK, Files, put_files, read_files
 from hermes_tui.skills.versions import Version
 
 ZIP_TIME = (1980, 1, 1, 0, 0, 0)
@@ -180,18 +180,19 @@ async def restore(desk: Desk, name: str, as_json: bool) -> None:
 
 
 async def export(desk: Desk, name: str, target: str, version: str, as_json: bool) -> None:
-    """Write a skill to a folder or a `.zip` file.
+    """Write a skill to a folder or an archive, told by the end of its name.
 
     Raises:
-        ConfigError: the target is there already, or cannot be written.
+        ConfigError: the target is there already, cannot be written, or is no form to write.
         NotFoundError: there is no such skill or version.
     """
+    wanted = absolute(target or name, os.environ)
+    form = _form(wanted)
     files = await _files(desk, name, version)
     kept = {path: blob for path, blob in files.items() if blob.mode != LINK}
-    wanted = absolute(target or name, os.environ)
-    if wanted.suffix == ".zip":
-        content = await anyio.to_thread.run_sync(_zipped, name, kept)
-        await anyio.to_thread.run_sync(write_file, str(wanted), content)
+    if form is not None:
+        content = await anyio.to_thread.run_sync(form, name, kept)
+        await anyio.to_thread.run_sync(_write_archive, wanted, content)
     else:
         wanted = wanted / name if target and wanted.is_dir() else wanted
         await anyio.to_thread.run_sync(_write_folder, wanted, kept)
@@ -220,7 +221,7 @@ async def _newest(desk: Desk, name: str, path: str) -> Version:
     )
 
 
-async def _files(desk: Desk, name: str, version: str) -> Mapping[str, Blob]:
+async def _files(desk: Desk, name: str, version: str) -> Files:
     if not version:
         folder = (await desk.skill(name)).path
         return await anyio.to_thread.run_sync(read_files, folder)
@@ -232,7 +233,31 @@ async def _files(desk: Desk, name: str, version: str) -> Mapping[str, Blob]:
         return await anyio.to_thread.run_sync(read_files, folder)
 
 
-def _zipped(name: str, files: Mapping[str, Blob]) -> bytes:
+def _form(target: Path) -> Callable[[str, Files], bytes] | None:
+    """What packs an archive of that name; None for a folder.
+
+    Raises:
+        ConfigError: it is there already, or ends as archives do that Hermes cannot read.
+    """
+    name = target.name.lower()
+    if target.is_dir():
+        return None
+    packs = next((pack for end, pack in _FORMS.items() if name.endswith(end)), None)
+    if packs is None and name.endswith(_OTHER_FORMS):
+        raise ConfigError(
+            f"{shown(target)} is no form a skill is written in.",
+            hint=f"End it with one of: {', '.join(_FORMS)}; or name a folder.",
+        )
+    if target.exists() or target.is_symlink():
+        raise _there_already(target)
+    return packs
+
+
+def _there_already(target: Path) -> ConfigError:
+    return ConfigError(f"{shown(target)} is there already.", hint="Name another target.")
+
+
+def _zipped(name: str, files: Files) -> bytes:
     packed = BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         for path, blob in sorted(files.items()):
@@ -243,9 +268,38 @@ def _zipped(name: str, files: Mapping[str, Blob]) -> bytes:
     return packed.getvalue()
 
 
-def _write_folder(folder: Path, files: Mapping[str, Blob]) -> None:
+def _tarred(name: str, files: Files) -> bytes:
+    import gzip  # 10 ms with tarfile that the other commands need not pay
+    import tarfile
+
+    packed = BytesIO()
+    with tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        for path, blob in sorted(files.items()):
+            member = tarfile.TarInfo(f"{name}/{path}")
+            member.size = len(blob.content)
+            member.mode = blob.mode & 0o777
+            archive.addfile(member, BytesIO(blob.content))
+    return gzip.compress(packed.getvalue(), mtime=0)
+
+
+_FORMS = {".zip": _zipped, ".skill": _zipped, ".tar.gz": _tarred, ".tgz": _tarred}
+_OTHER_FORMS = (".tar", ".gz", ".bz2", ".xz", ".zst", ".7z", ".rar")
+
+
+def _write_archive(target: Path, content: bytes) -> None:
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with target.open("xb") as opened:
+            opened.write(content)
+    except FileExistsError:
+        raise _there_already(target) from None
+    except OSError as error:
+        raise ConfigError(f"{shown(target)} cannot be written: {error.strerror}.") from error
+
+
+def _write_folder(folder: Path, files: Files) -> None:
     if folder.exists() or folder.is_symlink():
-        raise ConfigError(f"{shown(folder)} is there already.", hint="Name another target.")
+        raise _there_already(folder)
     try:
         folder.mkdir(parents=True)
         put_files(folder, files)

@@ -17,11 +17,12 @@ from hermes_tui.config.paths import shown
 from hermes_tui.core.errors import ConfigError, NotFoundError, RefusedError
 from hermes_tui.runtime.skills import open_installer, open_trust
 from hermes_tui.safety.terminal_text import visible
+from hermes_tui.skills.git_source import with_ref
 from hermes_tui.skills.install import Installer
 from hermes_tui.skills.library import Shelf
 from hermes_tui.skills.review import Review
 from hermes_tui.skills.skill import FILE
-from hermes_tui.skills.sources import parse_source
+from hermes_tui.skills.sources import is_bare, parse_source
 from hermes_tui.skills.validation import Verdict, validate
 
 HASH_SHOWN = 12
@@ -43,6 +44,8 @@ async def install(
     _check_json(yes=yes, dry_run=dry_run, as_json=as_json)
     installer = open_installer(desk.paths, desk.skills)
     wanted = parse_source(source, os.environ)
+    if is_bare(source):
+        wanted = await with_ref(wanted)
     say(f"Fetching {wanted}")
     look = await installer.look(wanted, name=name, progress=_progress())
     for review in look.reviews:
@@ -126,7 +129,8 @@ async def _settle(
         if as_json:
             print_json([review_as_json(review, installed) for review in reviews])
     if left and not chosen:
-        raise RefusedError("Nothing of it was installed.", hint=_way_out(desk, reviews))
+        more = "more " if any(review.is_current for review in reviews) else ""
+        raise RefusedError(f"Nothing {more}of it was installed.", hint=_way_out(desk, reviews))
     if dry_run:
         say("Nothing was changed; run it again without --dry-run.")
     if left:
@@ -137,10 +141,12 @@ def _way_out(desk: Desk, reviews: Sequence[Review]) -> str:
     """What to do where nothing could be installed."""
     if all(review.is_current or review.can_install for review in reviews):
         return "Leave --yes out to replace what you have, or give it another --name."
-    return (
-        "If you know better, look at it and copy its folder into "
-        f"{shown(desk.skills.folder)} yourself."
-    )
+    if any(review.blocked and not review.is_current for review in reviews):
+        return (
+            "If you know better, look at it and copy its folder into "
+            f"{shown(desk.skills.folder)} yourself."
+        )
+    return "What is left out has to be mended where it comes from."
 
 
 def _sorted_out(

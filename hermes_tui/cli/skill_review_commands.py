@@ -16,8 +16,8 @@ from hermes_tui.cli.skill_desk import (
     day,
     listed,
     outcomes_of,
-    print_table,
 )
+from hermes_tui.cli.skill_table import Column, print_rows, say_wrapped
 from hermes_tui.config.paths import shown
 from hermes_tui.core.errors import ConfigError, StoreError
 from hermes_tui.core.skills import Skill, Use
@@ -58,7 +58,7 @@ async def analyze(desk: Desk, as_json: bool) -> None:
     say(f"{count(len(rows), 'skill')}, {used:,} of them used.")
     if old:
         names = listed(one.skill.name for one in old)
-        say(f"Idle and of little help: {names}. Archive with: hermes skills prune")
+        say_wrapped(f"Idle and of little help: {names}. Archive with: hermes skills prune")
 
 
 class Pruning(Struct, frozen=True, kw_only=True):
@@ -163,25 +163,36 @@ def _stale(shelf: Shelf) -> dict[str, list[str]]:
     }
 
 
+_COLUMNS = (
+    Column("name"),
+    Column("state", rank=1),
+    Column("uses", is_right=True),
+    Column("last used", rank=2),
+    Column("worked"),
+)
+
+
 def _print_analysis(rows: Sequence[Mapping[str, Any]]) -> None:
-    wide = min(max((len(row["name"]) for row in rows), default=0), NAME_COLUMNS)
-    heading = f"{'name':<{wide}}  {'state':<9}  {'uses':>5}  {'last used':<10}  {'worked':<9}"
-    lines: list[str] = []
-    for row in rows:
-        worked = f"{row['succeeded']} of {row['judged']}" if row["judged"] else "-"
-        lines.append(
-            f"{row['name']:<{wide}}  {row['state']:<9}  {row['uses']:>5}  "
-            f"{day(row['last_used']):<10}  {worked:<9}  {row['confidence']}"
-        )
-    print_table(f"{heading}  confidence", lines)
+    told = [
+        {
+            "name": row["name"],
+            "state": row["state"],
+            "uses": f"{row['uses']}",
+            "last used": day(row["last_used"]),
+            "worked": f"{row['succeeded']} of {row['judged']}" if row["judged"] else "-",
+            "confidence": str(row["confidence"]),
+        }
+        for row in rows
+    ]
+    print_rows(_COLUMNS, "confidence", told)
 
 
 def _print_faults(shelf: Shelf, rows: Sequence[Mapping[str, Any]]) -> None:
     for row in rows:
         for problem in (*row["problems"], *row["stale"]):
-            say(f"! {row['name']}: {problem}")
+            say_wrapped(f"! {row['name']}: {problem}")
     for broken in shelf.broken:
-        say(f"! {shown(broken.path)}: {broken.problem}")
+        say_wrapped(f"! {shown(broken.path)}: {broken.problem}")
 
 
 def _pruned(found: Sequence[Prunable], *, archived: bool) -> dict[str, Any]:

@@ -22,6 +22,8 @@ from hermes_tui.skills.trust import contents_of, scripts, with_modes
 from hermes_tui.skills.versions import Change
 
 HASH_SHOWN = 12
+_OTHERS = frozenset({"hub", "foreign", "project"})
+"""Origins whose plain files, too, are put where commands run only when trusted."""
 
 
 class _Runs(Struct, frozen=True):
@@ -42,12 +44,25 @@ async def trust(desk: Desk, name: str, as_json: bool) -> None:
     skill = await desk.skill(name)
     seen = await anyio.to_thread.run_sync(contents_of, skill)
     runs = _runs(seen.files)
+    is_quiet = not (runs.commands or runs.scripts)
+    if is_quiet and (skill.origin not in _OTHERS or len(seen.files) == 1):
+        if as_json:
+            told = {"name": skill.name, "trusted": False, "changed": False, "tree": seen.tree}
+            print_json({**told, "commands": [], "scripts": []})
+        say(f"There is nothing to trust in {skill.name}: it has no commands and no scripts.")
+        return
     if not as_json:
         for command in runs.commands:
             print_line(f"runs when loaded: {command}")
         for script in runs.scripts:
             print_line(f"may be run: {script}")
     question = f"Let {skill.name} from {shown(skill.path)} run these, as long as it stays as it is?"
+    if is_quiet:
+        say(f"{skill.name} has no commands and no scripts; trust is for its other files alone.")
+        question = (
+            f"Let the files of {skill.name} from {shown(skill.path)} be put where commands run, "
+            "as long as it stays as it is?"
+        )
     await _agree(desk, question, f"trust {name}", refused=f"{skill.name} is not trusted.")
     await _mark_scripts(desk, skill, seen.files, executable=True)
     if (await anyio.to_thread.run_sync(contents_of, skill)).tree != seen.tree:

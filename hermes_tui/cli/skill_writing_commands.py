@@ -68,7 +68,8 @@ async def new(
     """Write a new skill: from a file, or from a template that is opened in the editor.
 
     Raises:
-        ConfigError: the name or the description is not allowed, or the name is taken.
+        ConfigError: the name or the description is not allowed, the name is taken, the source is
+            empty, or a draft was kept and nobody is there to go on with it.
         RefusedError: the write scan objects, and nobody says to go ahead.
     """
     await desk.skills.check_free(f"{category}/{name}" if category else name)
@@ -77,6 +78,11 @@ async def new(
     if is_edited and draft.file.exists():
         say(f"This is the draft that was kept; delete {shown(draft.file)} to begin anew.")
         text = await _edited(draft, "")
+    elif not source and draft.file.exists():
+        raise ConfigError(
+            f"A draft of {name!r} was kept in {shown(draft.file)}.",
+            hint="Go on with it at a terminal, name it with --from, or delete it.",
+        )
     else:
         given = await anyio.to_thread.run_sync(_read_source, source) if source else ""
         text = _new_text(name, description, given)
@@ -305,7 +311,11 @@ def _new_text(name: str, description: str, given: str) -> str:
 
 
 def _read_source(source: str) -> str:
-    """The text of a file, or of what is piped in for `-`."""
+    """The text of a file, or of what is piped in for `-`.
+
+    Raises:
+        ConfigError: it cannot be read, is too long, no text, or empty.
+    """
     try:
         if source == "-":
             content = sys.stdin.buffer.read(MAX_BYTES + 1)
@@ -317,6 +327,12 @@ def _read_source(source: str) -> str:
     if len(content) > MAX_BYTES:
         raise ConfigError(f"{source} has more than {MAX_BYTES:,} bytes.")
     try:
-        return content.decode("utf-8-sig")
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise ConfigError(f"{source} is no UTF-8 text.") from None
+    if not text.strip():
+        raise ConfigError(
+            "Nothing was piped in." if source == "-" else f"{source} is empty.",
+            hint="Give the text of a SKILL.md, or only what goes below its head.",
+        )
+    return text

@@ -224,11 +224,13 @@ def restore(
 @app.command()
 def export(
     name: NameArgument,
-    target: Annotated[str, typer.Argument(help="A folder, or a file that ends in .zip.")] = "",
+    target: Annotated[
+        str, typer.Argument(help="A folder, or a .zip, .skill or .tar.gz file.")
+    ] = "",
     version: Annotated[str, typer.Option("--version", help="An older one.")] = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Write a skill to a folder or a .zip file."""
+    """Write a skill to a folder or an archive."""
     from hermes_tui.cli import skill_desk, skill_history_commands
 
     skill_desk.run(skill_history_commands.export, name, target, version, as_json)

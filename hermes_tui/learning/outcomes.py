@@ -8,7 +8,7 @@ from msgspec import Struct
 from hermes_tui.agent.session import CLOSING_NOTES
 from hermes_tui.core.history import INTERRUPTED
 from hermes_tui.core.skills import Outcome
-from hermes_tui.learning.checks import CHANGING_TOOLS, outcome_of_checks
+from hermes_tui.learning.checks import CHANGING_TOOLS, outcome_of_checks, steps
 from hermes_tui.learning.corrections import is_correction
 from hermes_tui.learning.tasks import Call, Task
 from hermes_tui.store.words import one_line
@@ -75,9 +75,25 @@ def _is_cut_off(task: Task) -> bool:
 
 
 def _is_given_up(task: Task) -> bool:
-    """Whether the last thing tried failed, and the answer says that it did."""
+    """Whether the last thing tried failed, or the answer says that the task did."""
+    if _giving_up().search(task.answer):
+        return True
     last = _last_try(task)
-    return last is not None and last.is_error and bool(_admitting().search(task.answer))
+    if last is None or not last.is_error:
+        return False
+    return _has_failed(last, task.answer) or bool(_admitting().search(task.answer))
+
+
+def _has_failed(call: Call, answer: str) -> bool:
+    """Whether a command came to an exit code other than 0 that is no answer by itself.
+
+    Commands that look for something or compare have one for having found nothing.
+    """
+    ended = call.result.rstrip().rpartition("\n")[2]
+    if not call.command or not ("Exit code " in ended or "Killed after " in ended):
+        return False  # refused or stopped by the person
+    said = [step.text for step in steps(call.command)]
+    return not answer.strip() or not said or _asking().match(said[-1]) is None
 
 
 def _last_try(task: Task) -> Call | None:
@@ -108,4 +124,29 @@ def _admitting() -> re.Pattern[str]:
         r"|\bimpossible\b|\bblocked\b|\bstuck\b|\bstill (?:broken|red|wrong|crash\w*|an? error)\b"
         r"|\bnicht (?:möglich|gelungen|geklappt)\b|\bgescheitert\b|\bfehlgeschlagen\b",
         re.IGNORECASE,
+    )
+
+
+@cache
+def _giving_up() -> re.Pattern[str]:
+    """Said of the whole task, so also where the last command ended well."""
+    return re.compile(
+        r"\A\W*(?:sorry\W+)?(?:it|this|that|the (?:task|command|attempt)) "
+        r"(?:has |have )?(?:failed|did(?:n['\u2019]t| not) (?:work|succeed))\s*(?:[.;!:\n]|\Z)"
+        r"|\bI (?:could(?:n['\u2019]t| not)|can(?:['\u2019]t|not)|(?:was|am) (?:unable|not able) to"
+        r"|was(?:n['\u2019]t) able to|failed to|did(?:n['\u2019]t| not) manage to) "
+        r"(?:do|complete|finish|fix|solve|resolve|accomplish|achieve) (?:it|this|that|the task|so)"
+        r"\s*(?:[.;!:\n]|\Z)"
+        r"|\bI (?:gave|give|had to give) up\b",
+        re.IGNORECASE,
+    )
+
+
+@cache
+def _asking() -> re.Pattern[str]:
+    return re.compile(
+        r"(?:sudo )?(?:[efz]?grep|rg|ag|ack|diff|cmp|comm|test|\[\[?|which|type|command -v|pgrep"
+        r"|pidof|ls|stat|ping|host|getent|git (?:grep|diff|check-ignore|show-ref|ls-remote)"
+        r"|systemctl (?:is-\w+|status)|service \S+ status|dpkg -[ls]|rpm -q"
+        r"|(?:docker|podman) inspect)(?:\s|\Z)"
     )

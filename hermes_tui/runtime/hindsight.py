@@ -80,7 +80,7 @@ class Hindsight:
         if audit is None:
             return Looked(tuple(learnt))
         await self._skills.repository.tidy()
-        return Looked(tuple(learnt), audit.summary)
+        return Looked(tuple(learnt), audit.notice)
 
     async def undo(self, learnt: "Learnt") -> None:
         """Take back what was learnt.

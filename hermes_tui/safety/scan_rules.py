@@ -164,6 +164,11 @@ _PRIVATE = (
     r"system prompt\b|memory files?\b|cookies?\b)"
 )
 _OUTSIDE = r"(?:https?://|ftp://|\b[\w.+-]{1,64}@[\w-]{1,64}\.\w|\bwebhook|\b\d{1,3}(?:\.\d{1,3}){3}\b|\bpastebin|\b[\w-]{1,64}\.(?:example|test|evil|ngrok)[\w.-]*)"
+SENDING = (
+    r"(?i)\b(?:(?:send|post|upload|forward|leak|e-?mail|deliver)(?:s|ing|ed)?|transmit\w*|exfiltrat\w*|"
+    rf"submit\w*|cop(?:y|ies|ying)|curl|wget|nc|scp|rsync)\b.{{0,160}}?{_OUTSIDE}"
+)
+"""Something going to another machine, within a sentence."""
 _OUT = "It sends secrets or conversations somewhere."
 
 WORDINGS: tuple[Rule, ...] = (

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from hermes_tui.core.fences import marked
 from hermes_tui.safety.scan_rules import Rule, compiled
-from hermes_tui.safety.scanner import Finding, Severity, scan, short
+from hermes_tui.safety.scanner import Finding, Severity, blocks, scan, short
 
 Language = Literal["markdown", "code"]
 
@@ -193,13 +193,16 @@ def _scanned(window: _Window, only_blocks: bool) -> Iterator[Located]:
     if not whole:
         return
     told: set[tuple[str, str]] = set()
+    overriding = {(one.kind, one.reason) for one in blocks(whole) if one.kind == "override"}
     for index, (number, _, _) in enumerate(window.lines):
         for one in scan(window.part(index, index + 1).text):
-            told.add((one.kind, one.reason))
+            # A quotation on one line does not speak for words across others.
+            if one.severity == "block" or (one.kind, one.reason) not in overriding:
+                told.add((one.kind, one.reason))
             yield _located(number, one)
     for one in whole:
         if (one.kind, one.reason) not in told:
-            yield _located(_start(window, one.kind, one.reason), one)
+            yield _located(_start(window, one), one)
 
 
 def _located(number: int, one: Finding) -> Located:
@@ -208,17 +211,22 @@ def _located(number: int, one: Finding) -> Located:
     return Located(number, one.kind, one.severity, one.excerpt, one.reason)
 
 
-def _start(window: _Window, kind: str, reason: str) -> int:
+def _start(window: _Window, sought: Finding) -> int:
     """The last line from which on it is still found."""
     low, high = 0, len(window.lines) - 1
     while low < high:
         middle = (low + high + 1) // 2
         found = scan(window.part(middle, len(window.lines)).text)
-        if any((one.kind, one.reason) == (kind, reason) for one in found):
+        if any(_is_same(one, sought) for one in found):
             low = middle
         else:
             high = middle - 1
     return window.lines[low][0]
+
+
+def _is_same(one: Finding, sought: Finding) -> bool:
+    same = (one.kind, one.reason) == (sought.kind, sought.reason)
+    return same and (one.kind != "override" or one.severity == sought.severity)
 
 
 def _ruled(window: _Window, language: Language, only_blocks: bool) -> Iterator[Located]:

@@ -11,10 +11,10 @@ from typing import Literal
 from msgspec import Struct
 
 from hermes_tui.safety.scan_forms import decoded, forms, hidden
+from hermes_tui.safety.scan_quotes import without_reports
 from hermes_tui.safety.scan_rules import (
     MARKERS,
     OVERRIDE,
-    REPORTING,
     ROLE_TURN,
     SECRETS,
     WORDINGS,
@@ -58,6 +58,7 @@ def scan(text: str, *, limit: int | None = None) -> tuple[Finding, ...]:
     found += _worded(text)
     if not blocks(found):
         found += _encoded(text)
+    found.sort(key=lambda one: one.severity)  # what blocks first, so that no warning stands for it
     return tuple({(one.kind, one.reason): one for one in reversed(found)}.values())[::-1]
 
 
@@ -105,7 +106,9 @@ def _worded(text: str) -> list[Finding]:
         pattern = compiled(rule.pattern)
         for form in shown.squashed:
             if match := pattern.search(form):
-                severity = "warn" if _is_reported(text) else rule.severity
+                severity: Severity = rule.severity
+                if severity == "block" and not _is_told(rule, without_reports(rule, text)):
+                    severity = "warn"
                 found.append(Finding(rule.kind, severity, short(match[0]), rule.reason))
                 break
     return found
@@ -116,8 +119,10 @@ def _matches(rule: Rule, text: str) -> list[Finding]:
     if match is None:
         return []
     severity: Severity = rule.severity
-    if rule.quotable == "reported" and severity == "block" and _is_reported(text):
-        severity = "warn"
+    if rule.quotable == "reported" and severity == "block":
+        outside = without_reports(rule, text)
+        if outside != text and not compiled(rule.pattern).search(outside):
+            severity = "warn"
     if rule.quotable == "code" and not compiled(rule.pattern).search(
         compiled(r"(?s)```.*?```|`[^`\n]*`").sub(" ", text)
     ):
@@ -125,16 +130,9 @@ def _matches(rule: Rule, text: str) -> list[Finding]:
     return [Finding(rule.kind, severity, short(match[0]), rule.reason)]
 
 
-def _is_reported(text: str) -> bool:
-    """Whether the suspicious words are quoted by a sentence about them, as security notes do."""
-    quoted = compiled(r"[\"“”„«`']([^\"“”„«»`']{8,})[\"“”»`']")
-    outside = quoted.sub(" ", text)
-    if outside == text or not compiled(REPORTING).search(outside):
-        return False
-    # Only what is in quotes may be suspicious: the sentence around it must be clean by itself.
-    return not any(
-        compiled(rule.pattern).search(form) for rule in OVERRIDE for form in forms(outside).squashed
-    )
+def _is_told(rule: Rule, text: str) -> bool:
+    """Whether a rule for letters only matches `text` in any of its forms."""
+    return any(compiled(rule.pattern).search(form) for form in forms(text).squashed)
 
 
 def _encoded(text: str) -> list[Finding]:

@@ -14,13 +14,13 @@ from typing import IO
 
 import anyio
 import anyio.to_thread
-from anyio.abc import Process
+from anyio.abc import ByteReceiveStream, Process
 
 from hermes_tui.core.errors import ConfigError, HermesError, NotFoundError
 from hermes_tui.core.spawn import child_environment
 from hermes_tui.safety.terminal_text import visible_line
 from hermes_tui.skills.packages import MAX_PACKAGE_BYTES, Entry
-from hermes_tui.skills.sources import Source
+from hermes_tui.skills.sources import Source, as_ref
 
 FETCH_SECONDS = 120
 LOOK_SECONDS = 0.1
@@ -77,7 +77,7 @@ async def fetch(source: Source, folder: Path, progress: Progress | None = None) 
         with anyio.fail_after(FETCH_SECONDS):
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(_watch, process, folder, progress)
-                told = await _told(process)
+                told = await _told(process.stderr)
                 await process.wait()
                 tasks.cancel_scope.cancel()
     except TimeoutError:
@@ -95,6 +95,38 @@ async def fetch(source: Source, folder: Path, progress: Progress | None = None) 
     if process.returncode != 0:
         raise _refused(source, told)
     return Fetched(folder)
+
+
+async def with_ref(source: Source) -> Source:
+    """`source` at the branch or tag its folder is the name of, if there is one; else as it is.
+
+    A whole commit's name is taken for one. What cannot be asked is left for `fetch` to say.
+    """
+    wanted = as_ref(source)
+    if wanted is None:
+        return source
+    ref = wanted.ref
+    if len(ref) in {40, 64} and not ref.strip("0123456789abcdef"):
+        return wanted
+    names = [f"refs/heads/{ref}", f"refs/tags/{ref}"]
+    arguments = ["ls-remote", "--quiet", "--end-of-options", source.place, *names]
+    told = b""
+    with anyio.move_on_after(FETCH_SECONDS):
+        try:
+            process = await _started(
+                Path(os.devnull), *arguments, way=_way(source.place), stdout=subprocess.PIPE
+            )
+        except FileNotFoundError:
+            return source
+        try:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(_told, process.stderr)
+                told = await _told(process.stdout)
+                await process.wait()
+        finally:
+            await _end(process)
+    found = {line.partition("\t")[2] for line in told.decode("utf-8", "replace").splitlines()}
+    return wanted if found & set(names) else source
 
 
 def environment(way: str) -> dict[str, str]:
@@ -143,22 +175,24 @@ def _make(folder: Path) -> None:
         raise HermesError(f"git does not work: {_line(done.stderr)}.", hint="See `git --version`.")
 
 
-async def _started(folder: Path, *arguments: str, way: str) -> Process:
+async def _started(
+    folder: Path, *arguments: str, way: str, stdout: int = subprocess.DEVNULL
+) -> Process:
     return await anyio.open_process(
         _command(folder, *arguments),
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
+        stdout=stdout,
         env=environment(way),
-        cwd=folder,
+        cwd=folder.parent,
         start_new_session=True,
     )
 
 
-async def _told(process: Process) -> bytes:
+async def _told(stream: ByteReceiveStream | None) -> bytes:
     """The beginning of what it says; the rest is read and dropped, so that it can go on."""
     told = b""
-    if process.stderr is not None:
-        async for chunk in process.stderr:
+    if stream is not None:
+        async for chunk in stream:
             told += chunk[: MAX_TOLD_BYTES - len(told)]
     return told
 

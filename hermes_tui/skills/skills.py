@@ -384,7 +384,7 @@ class Skills:
         taken = shelf.find(name)
         if taken is not None and (replacing is None or taken.path != replacing.path):
             raise ConfigError(
-                f"There is a skill {name!r} already: {shown(taken.path)}",
+                f"There is a skill {name!r} already: {shown(taken.path)}.",
                 hint=f"Change it with `hermes skills edit {name}`.",
             )
         archive = Library([Root(self.folder / ARCHIVE, "person")])

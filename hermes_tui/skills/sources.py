@@ -52,6 +52,7 @@ def parse_source(text: str, environ: Mapping[str, str]) -> Source:
 
     `#folder` after a path or address names a folder in it, `#ref:folder` also a branch, tag or
     commit, as for Docker's build contexts. GitHub's and GitLab's addresses of a folder work too.
+    Whether what `is_bare` is rather a branch or tag, only the repository knows; see `with_ref`.
 
     Raises:
         ConfigError: it is no kind of source, or one that is not safe.
@@ -68,6 +69,22 @@ def parse_source(text: str, environ: Mapping[str, str]) -> Source:
     if _SSH.fullmatch(address):
         return Source("git", address, *_fragment(fragment))
     return _local(text, environ) or _short(text)
+
+
+def is_bare(text: str) -> bool:
+    """Whether the `#word` behind an address has no colon, so that it may be a branch or tag."""
+    fragment = text.strip().partition("#")[2]
+    return bool(fragment) and ":" not in fragment
+
+
+def as_ref(source: Source) -> Source | None:
+    """`source` with its folder read as a branch, tag or commit; None where it can be none."""
+    if source.kind != "git" or source.ref or not source.inside:
+        return None
+    try:
+        return Source("git", source.place, _checked_ref(source.inside))
+    except ConfigError:
+        return None
 
 
 def _address(text: str, scheme: str) -> Source:

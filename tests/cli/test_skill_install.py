@@ -272,3 +272,24 @@ def test_the_home_of_a_person_is_no_project(
     listed = here("skills", "list")
     assert "mine" in listed.out
     assert "not read" not in listed.err
+
+
+def test_a_skill_that_runs_nothing_has_nothing_to_trust(
+    here: Here, package: Path, home: Path
+) -> None:
+    write(package, "pdf", "1. Look.\n")
+    here("skills", "install", str(package), "--yes")
+    done = here("skills", "trust", "pdf")
+    assert done.code == 0
+    assert "There is nothing to trust in pdf" in done.err
+    assert json.loads(here("skills", "trust", "pdf", "--json").out)["trusted"] is False
+    assert not Trust(home / "skills-trust.json").is_trusted(installed(home))
+
+
+def test_somebody_elses_plain_files_are_trusted_by_a_person_only(here: Here, package: Path) -> None:
+    write(package, "pdf", "1. Look.\n", assets__form="x\n")
+    here("skills", "install", str(package), "--yes")
+    assert here("skills", "trust", "pdf").code == 3
+    code, shown = person("skills", "trust", "pdf", types="yes")
+    assert code == 0
+    assert "be put where commands run" in shown

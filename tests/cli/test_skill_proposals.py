@@ -86,7 +86,7 @@ def test_an_audit_prints_a_summary_and_where_the_report_is(here: Here, home: Pat
     skill(home, "disk-full", "Disk things.")
     done = here("skills", "audit")
     assert done.code == 0
-    assert "to mend: 1" in done.err
+    assert "1 to mend" in done.err
     (report,) = (home / "audits").glob("*.md")
     assert Path(done.out.strip()).name == report.name
     assert "- disk-full: The description does not say when to use it." in report.read_text()

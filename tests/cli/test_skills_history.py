@@ -257,3 +257,26 @@ def test_what_a_change_came_to_is_one_object(
     out = told("export", "car-wash", str(tmp_path / "out"))
     assert out["path"] == str(tmp_path / "out")
     assert "SKILL.md" in out["files"]
+
+
+@pytest.mark.parametrize("name", ["car.tar.gz", "car.tgz", "car.skill", "car.zip"])
+def test_an_exported_archive_is_installed_again_and_never_overwritten(
+    here: Here, washed: Path, tmp_path: Path, name: str
+) -> None:
+    target = tmp_path / name
+    assert here("skills", "export", "car-wash", str(target)).code == 0
+    content = target.read_bytes()
+    again = here("skills", "export", "car-wash", str(target))
+    assert again.code == 2
+    assert "is there already" in again.err
+    assert target.read_bytes() == content
+    done = here("skills", "install", str(target), "--name", "wheel-wash", "--yes")
+    assert done.code == 0, done.err
+    assert (washed.parent / "wheel-wash" / "scripts" / "rinse.sh").is_file()
+
+
+def test_an_archive_of_another_form_is_refused(here: Here, washed: Path, tmp_path: Path) -> None:
+    done = here("skills", "export", washed.name, str(tmp_path / "car.tar.xz"))
+    assert done.code == 2
+    assert ".tar.gz" in done.err
+    assert not (tmp_path / "car.tar.xz").exists()

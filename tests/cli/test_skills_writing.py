@@ -238,3 +238,28 @@ def test_what_was_written_is_one_object(
     again = json.loads(here("skills", "pin", "car-wash", "--json").out)
     assert again == {"name": "car-wash", "pinned": True, "changed": False}
     assert json.loads(here("skills", "unpin", "car-wash", "--json").out)["pinned"] is False
+
+
+def test_without_a_terminal_or_an_editor_nothing_is_opened(
+    here: Here, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_skill(home, "car-wash")
+    monkeypatch.delenv("EDITOR")
+    done = here("skills", "edit", "car-wash")
+    assert (done.code, done.out) == (2, "")
+    assert "There is no terminal here for an editor." in done.err
+    assert not (home / "drafts" / "car-wash").exists()
+
+
+def test_an_empty_text_is_refused_and_a_kept_draft_stays(
+    here: Here, home: Path, tmp_path: Path
+) -> None:
+    draft = home / "drafts" / "car-wash" / "SKILL.md"
+    draft.parent.mkdir(parents=True)
+    draft.write_text("half of a thought", "utf-8")
+    (tmp_path / "blank").write_text(" \n", "utf-8")
+    for words in (["--from", "-"], ["--from", str(tmp_path / "blank")], []):
+        done = here("skills", "new", "car-wash", "-d", "Wash it.", *words, stdin="")
+        assert done.code == 2
+        assert draft.read_text("utf-8") == "half of a thought"
+    assert not (home / "skills" / "car-wash").exists()

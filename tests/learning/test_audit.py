@@ -101,7 +101,8 @@ async def test_what_a_skill_names_and_is_gone_is_told(desk: SkillDesk, tmp_path:
     assert "- nginx-502: It names paths this machine does not have: ~/nginx/old.conf." in text
     assert "no-such-command-here." in text
     assert "sort" not in text
-    assert audit.summary == "Skills: 1, to mend: 1."
+    assert audit.summary == "Audit of 1 skill: 1 to mend."
+    assert audit.notice == f"{audit.summary} Report: {audit.path}"
 
 
 async def test_long_bodies_dull_descriptions_and_broken_skills_are_told(
@@ -134,7 +135,7 @@ async def test_contradictions_and_duplicates_are_in_the_report(
         await desk.skills.save(Draft(name, about, body), reason="r")
     audit = await auditor(desk, tmp_path).run()
     text = await report(audit)
-    assert "contradictions: 1" in text
+    assert "1 contradiction" in text
     assert "- react and vue: One chooses yarn, the other pnpm" in text
 
 
@@ -234,7 +235,7 @@ async def test_without_skills_there_is_a_report_all_the_same(
     desk: SkillDesk, tmp_path: Path
 ) -> None:
     audit = await auditor(desk, tmp_path).run()
-    assert audit.summary == "Skills: 0."
+    assert audit.summary == "Audit of no skills: nothing to mend."
     assert (await report(audit)).startswith("# Audit of the skills, ")
 
 
@@ -276,6 +277,40 @@ def test_what_is_there_or_somewhere_else_is_not_stale(body: str) -> None:
         files=["scripts/check.sh", "references/x.md"], names=["other", "other-skill"],
     )  # fmt: skip
     assert found == []
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ("```bash\nmissingcmd-xyz --all\n```", "It runs commands this machine does not have"),
+        ("```terminal\nmissingcmd-xyz\n```", "It runs commands this machine does not have"),
+        ("1. Run `missingcmd-xyz --all`.", "It runs commands this machine does not have"),
+        ("Load skill `missingcmd-xyz` first.", "It names skills that are gone"),
+        ("See **missingcmd-xyz** skill.", "It names skills that are gone"),
+        ("Call skill_load missingcmd-xyz.", "It names skills that are gone"),
+        ("Then use the missingcmd-xyz skill.", "It names skills that are gone"),
+    ],
+)
+def test_a_missing_command_or_skill_is_told_however_it_is_named(body: str, told: str) -> None:
+    assert stale_references(STALE, body, files=[], names=[]) == [f"{told}: missingcmd-xyz."]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "Use the built-in skill. Run `main`. Run `sort -u x`. Use the high-level skill.",
+        "Run `my_check now`.\n```bash\nmy_check() { true; }\n```",
+        "Run `name = 3` and `<command>`. It takes skill, time and `patience-here`.",
+    ],
+)
+def test_words_that_only_look_like_commands_or_skills_are_passed_over(body: str) -> None:
+    assert stale_references(STALE, body, files=[], names=[]) == []
+
+
+async def test_a_short_description_may_say_when_to_use_it(desk: SkillDesk, tmp_path: Path) -> None:
+    for name, description in (("one", "Use when summing."), ("two", "Sums. Use for totals.")):
+        await desk.skills.save(Draft(name, description, BODY), reason="r", by_user=True)
+    assert "when to use it" not in await report(await auditor(desk, tmp_path).run())
 
 
 @given(st.text(max_size=300))

@@ -138,7 +138,7 @@ def test_a_no_to_a_question_is_an_answer(answer: str, words: str, expected: bool
         (task("Fix it", wrote(), ran("pytest -q")), "", "verified"),
         (task("Fix it", wrote(), ran("pytest -q"), ran("git commit -am x")), "", "verified"),
         (task("Fix it", ran("pytest -q"), wrote()), "", "success"),
-        (task("Fix it", wrote(), ran("pytest", "1 failed", fails=True)), "", "success"),
+        (task("Fix it", wrote(), ran("pytest", "1 failed", fails=True)), "", "failure"),
         (
             task("Fix it", wrote(), ran("pytest", "1 failed", fails=True), wrote(), ran("pytest")),
             "", "verified",
@@ -165,6 +165,34 @@ def test_a_no_to_a_question_is_an_answer(answer: str, words: str, expected: bool
 )  # fmt: skip
 def test_how_a_task_went(one: Task, following: str, expected: Outcome) -> None:
     assert outcome_of(one, following).outcome == expected
+
+
+FAILED = ran("missing --now", "sh: missing: not found", fails=True)
+
+
+@pytest.mark.parametrize(
+    ("one", "expected"),
+    [
+        (task("Go", FAILED, answer="It failed; I could not do it."), "failure"),
+        (task("Go", FAILED, answer="ok"), "failure"),
+        (task("Go", FAILED, FAILED, answer="Hm."), "failure"),
+        (task("Go", ran("false", fails=True), answer="Done."), "failure"),
+        (task("Go", ran("make"), FAILED, called("read_file", {"path": "x"})), "failure"),
+        (task("Go", ran("ls"), answer="It failed; I could not do it."), "failure"),
+        (task("Go", answer="Sorry, I couldn't finish the task."), "failure"),
+        (task("Go", ran("x", "[Killed after 5 s.]", fails=True)), "failure"),
+        (task("Go", FAILED, ran("missing --now")), "success"),
+        (task("Go", FAILED, ran("other")), "success"),
+        (task("Is it there?", ran("grep -r x .", fails=True), answer="No, nowhere."), "success"),
+        (task("Go", called("terminal", {"command": "rm x"}, "Refused.", fails=True)), "success"),
+        (task("Any bugs?", ran("ls"), answer="I could not find any problems."), "success"),
+        (task("Go", ran("ls"), answer="I could not do it at first, then it worked."), "success"),
+    ],
+)
+def test_a_last_command_that_failed_or_an_answer_that_says_so_is_no_success(
+    one: Task, expected: Outcome
+) -> None:
+    assert outcome_of(one).outcome == expected
 
 
 def test_a_judgement_says_what_told_it() -> None:

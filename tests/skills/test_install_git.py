@@ -186,3 +186,26 @@ async def test_a_tree_that_unfolds_without_end_stops_early(tmp_path: Path) -> No
     git(folder, "update-ref", "refs/heads/main", made)
     with pytest.raises(ConfigError, match="more than 20,000 files"):
         await fetched(f"file://{folder}")
+
+
+async def test_a_bare_word_is_a_branch_tag_or_commit_if_there_is_one_else_a_folder(
+    tmp_path: Path,
+) -> None:
+    folder = repository(tmp_path / "r", {"v1/SKILL.md": SKILL, "pdf/SKILL.md": SKILL})
+    git(folder, "tag", "v1")
+    git(folder, "branch", "topic/pdf")
+    head, address = git(folder, "rev-parse", "HEAD"), f"file://{folder}"
+
+    async def meant(word: str) -> tuple[str, str]:
+        with anyio.fail_after(50):
+            source = await git_source.with_ref(parse_source(f"{address}#{word}", os.environ))
+        return source.ref, source.inside
+
+    assert await meant("v1") == ("v1", "")
+    assert await meant("topic/pdf") == ("topic/pdf", "")
+    assert await meant(head) == (head, "")
+    assert await meant("pdf") == ("", "pdf")
+    assert await meant("v1:pdf") == ("v1", "pdf")
+    assert await meant("a*b") == ("", "a*b")
+    gone = parse_source(f"file://{tmp_path}/gone#v1", os.environ)
+    assert await git_source.with_ref(gone) == gone

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hermes_tui.core.errors import HermesError
-from hermes_tui.skills.sources import Source, parse_source
+from hermes_tui.skills.sources import Source, is_bare, parse_source
 
 HUB = "https://github.com/anna/tools"
 
@@ -91,3 +91,9 @@ def test_any_text_is_a_source_that_reads_back_or_an_error(text: str) -> None:
     assert parsed(str(source)) == source
     assert not source.place.startswith("-")
     assert ".." not in source.inside.split("/")
+
+
+def test_only_a_word_without_a_colon_behind_an_address_is_bare() -> None:
+    assert is_bare(f"{HUB}#v1")
+    assert not any(is_bare(f"{HUB}{rest}") for rest in ("#v1:", "#:v1", "#v1:pdf", "#", ""))
+    assert parsed(f"{HUB}#:v1") == Source("git", HUB, "", "v1")

@@ -183,10 +183,6 @@ async def test_saving_is_asked_for_as_the_mode_and_the_owner_want(
         description=DESCRIPTION,
         body=f"{BODY}\n3. Look again.",
         reason="r",
-        name="unit-fails",
-        description=DESCRIPTION,
-        body=f"{BODY}\n3. Look again.",
-        reason="r",
     )
     assert not result.is_error, result.content
     assert tuple(decide(mode, room.judged[-1].risk) for mode in MODES) == decisions

@@ -65,6 +65,11 @@ READING_CHARS = 1_200
 _OURS = frozenset({"agent", "person", "hub", "project"})
 """Origins of skills whose text somebody here can mend."""
 _TRIGGER = re.compile(r"\b(?:when|whenever|if|for|before|after|use)\b", re.IGNORECASE)
+_CONDITION = re.compile(
+    r"\b(?:use(?:d| it| this)? (?:for|if|to|before|after|on|as soon as)|when(?:ever)?) \w",
+    re.IGNORECASE,
+)
+"""Tells the occasion in however few words."""
 
 INSTRUCTIONS = """\
 You read the report of an audit of an agent's skills (procedures it reads before it works). Say in \
@@ -307,7 +312,8 @@ def _health(skill: Skill, survey: _Survey) -> Health:
 
 def _dull(skill: Skill, uses: Sequence[Use], survey: _Survey) -> list[str]:
     """Why a description may not lead to its skill."""
-    if len(skill.description) < 30 or not _TRIGGER.search(skill.description):
+    is_short = len(skill.description) < 30 and not _CONDITION.search(skill.description)
+    if is_short or not _TRIGGER.search(skill.description):
         return ["The description does not say when to use it."]
     hinted = sum(use.how == "hinted" for use in uses)
     if hinted >= MIN_HINTS and hinted == len(uses):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from hermes_tui.config.paths import shown
 from hermes_tui.core.skills import Origin
 from hermes_tui.learning.audit.conflicts import Conflict
 from hermes_tui.skills.confidence import Confidence, State
@@ -84,20 +85,28 @@ class Audit(Struct, frozen=True, kw_only=True):
 
     @property
     def summary(self) -> str:
-        """In one line."""
+        """In one line, such as `Audit of 70 skills: 1 doubtful, 23 to mend`."""
         contradictions = sum(one.verdict.kind == "contradiction" for one in self.conflicts)
-        counts = (
-            ("skills", len(self.skills)),
-            ("doubtful", sum(one.state == "doubtful" for one in self.skills)),
-            ("to mend", sum(bool(one.problems) for one in self.skills) + len(self.broken)),
-            ("contradictions", contradictions),
-            ("duplicates", len(self.conflicts) - contradictions),
-            ("struggles", len(self.struggles)),
-            ("archived" if self.is_pruned else "to archive", len(self.prunable)),
-        )
-        told = (f"{what}: {number:,}" for what, number in counts if number or what == "skills")
-        text = ", ".join(told)
-        return f"{text[0].upper()}{text[1:]}."
+        told = [
+            _counted(sum(one.state == "doubtful" for one in self.skills), "doubtful"),
+            _counted(sum(bool(one.problems) for one in self.skills) + len(self.broken), "to mend"),
+            _counted(contradictions, "contradiction", "contradictions"),
+            _counted(len(self.conflicts) - contradictions, "duplicate", "duplicates"),
+            _counted(len(self.struggles), "struggle", "struggles"),
+            _counted(len(self.prunable), "archived" if self.is_pruned else "to archive"),
+        ]
+        skills = _counted(len(self.skills), "skill", "skills") or "no skills"
+        return f"Audit of {skills}: {', '.join(filter(None, told)) or 'nothing to mend'}."
+
+    @property
+    def notice(self) -> str:
+        """The summary, and where the report lies."""
+        return f"{self.summary} Report: {shown(self.path)}" if self.path else self.summary
+
+
+def _counted(number: int, one: str, many: str = "") -> str:
+    """`1 duplicate`, `2 duplicates`; nothing for none."""
+    return f"{number:,} {one if number == 1 or not many else many}" if number else ""
 
 
 def markdown(audit: Audit) -> str:

@@ -6,13 +6,16 @@ from collections.abc import Collection, Iterator
 from functools import cache
 from pathlib import Path
 
-from hermes_tui.core.fences import fences
+from hermes_tui.core.fences import fences, marked
 from hermes_tui.core.skills import Skill
 from hermes_tui.learning.checks import steps
 
 MAX_NAMED = 5
 """Of each kind; a skill about another system names dozens."""
-_SHELLS = frozenset({"", "bash", "sh", "shell", "console", "zsh"})
+_SHELLS = frozenset(
+    {"", "bash", "console", "dash", "ksh", "sh", "shell", "shell-session", "shellsession",
+     "sh-session", "terminal", "zsh"}
+)  # fmt: skip
 _SYSTEM_ROOTS = frozenset(
     {"bin", "etc", "home", "lib", "mnt", "opt", "root", "sbin", "srv", "usr", "Users", "var"}
 )
@@ -78,6 +81,11 @@ def _missing_paths(body: str) -> Iterator[str]:
 
 
 def _missing_commands(body: str) -> Iterator[str]:
+    own = set(_forms()["function"].findall(body))
+    prose = "".join(line.text for line in marked(body) if line.kind == "prose")
+    yield from (
+        one for one in _forms()["run"].findall(prose) if one not in own and not _is_known(one)
+    )
     for fence in fences(body):
         if fence.language not in _SHELLS:
             continue
@@ -89,12 +97,14 @@ def _missing_commands(body: str) -> Iterator[str]:
         for step in steps(text):
             match = _forms()["command"].match(step.text)
             name = match[1] if match else ""
-            if name and name not in _NO_PROGRAMS | defined and not _is_command(name):
+            if name and name not in defined and not _is_known(name):
                 yield name
 
 
-def _is_command(name: str) -> bool:
-    return shutil.which(name) is not None  # pyright: ignore[reportDeprecated]  for Windows only
+def _is_known(name: str) -> bool:
+    """Whether a shell here can run it."""
+    found = shutil.which(name)  # pyright: ignore[reportDeprecated]  for Windows only
+    return name in _NO_PROGRAMS or found is not None
 
 
 @cache
@@ -102,8 +112,23 @@ def _forms() -> dict[str, re.Pattern[str]]:
     return {
         "file": re.compile(r"(?<![\w/.-])(?:scripts|references|assets)/(?![A-Z]{3})[\w./-]*\w"),
         "skill": re.compile(
-            r"skill_load\(?[\s\"'`{:name]*[\"'`]([a-z0-9]+(?:-[a-z0-9]+)+)[\"'`]"
-            r"|\bthe skills? `([a-z0-9]+(?:-[a-z0-9]+)*)`|\bthe `([a-z0-9]+(?:-[a-z0-9]+)*)` skill"
+            r"skill_load\(?[\s\"'`{:name]*[\"'`]([a-z0-9]+(?:-[a-z0-9]+)*)[\"'`]"
+            r"|\bskill_load ([a-z0-9]+(?:-[a-z0-9]+)+)\b"
+            r"|\b(?i:the|see|load|use|read|follow|apply|with) skills? [\"'`*]{1,2}"
+            r"([a-z0-9]+(?:-[a-z0-9]+)*)[\"'`*]"
+            r"|\b(?i:skills?):? [\"'`*]{1,2}([a-z0-9]+(?:-[a-z0-9]+)+)[\"'`*]"
+            r"|\b(?i:the|see|load|use|read|follow|apply|with) [\"'`*]{1,2}"
+            r"([a-z0-9]+(?:-[a-z0-9]+)*)[\"'`*]{1,2} skill\b"
+            # Without marks only behind a verb, and not what any skill may be called.
+            r"|\b(?i:load|read|use|see|follow|apply|with|from) (?:the )?skills? "
+            r"([a-z0-9]+(?:-[a-z0-9]+)+)(?![\w-])"
+            r"|\b(?i:load|read|use|see|follow|apply) the (?!(?:built|well|high|low|third|read|user"
+            r"|up|long|short|first|second|re|pre|multi|non|self|so)-)"
+            r"([a-z0-9]+(?:-[a-z0-9]+)+) skill\b"
+        ),
+        # With arguments or a hyphen; else it may be a function of some program.
+        "run": re.compile(
+            r"\b(?i:run|execute|invoke)s? `(?=[^`\n]* |[^`\n]*-)([a-z][\w.+-]*)(?: [^`\n=(]*)?`"
         ),
         # No placeholder, no address, nothing with a variable or a pattern in it.
         "path": re.compile(r"(?<![\w/:.~$>}<@-])(~?/[\w.@+-]+(?:/[\w.@+-]+)+)(?![\w/*<${])"),
