@@ -322,7 +322,7 @@ async def test_a_place_on_this_machine_starts_in_its_folder(tmp_path: Path) -> N
     await place.open()
     assert (await place.run("pwd", timeout=9)).output.text == f"{folder}\n"
     await place.close()
-    with pytest.raises(ConfigError, match="has no setting 'workdri'. Did you mean 'workdir'"):
+    with pytest.raises(ConfigError, match=r"has no setting 'workdri'\. Did you mean 'workdir'"):
         LocalEnvironment(
             "project", cwd="/", pass_env=(), state_dir=str(tmp_path), options={"workdri": "/"}
         )
