@@ -33,6 +33,7 @@ from hermes_tui.core.memory import Source
 from hermes_tui.core.messages import Message, Text, user
 from hermes_tui.models.scripted import ScriptedModel, says
 from hermes_tui.runtime.runtime import Overrides, open_runtime
+from hermes_tui.skills.lint import Draft
 from hermes_tui.store.import_forms import Said
 from hermes_tui.store.store import Store
 from hermes_tui.store.vectors import nearest
@@ -260,7 +261,7 @@ async def remembering(folder: Path) -> None:
 
 
 async def prefix(folder: Path) -> None:
-    """What a session's requests begin with, while memory is written to between the turns."""
+    """What a session's requests begin with, memory and skills being written between the turns."""
     os.environ["HERMES_HOME"] = str(folder / "home")
     model = ScriptedModel(*[says("Noted.") for _ in range(TURNS)])
     overrides = Overrides(cwd=folder, model="rehearsal")
@@ -272,8 +273,12 @@ async def prefix(folder: Path) -> None:
                 async for _ in turn:
                     pass
             await runtime.memory.add("memory", f"Fact {number} holds.", source=Source("agent"))
+            draft = Draft(f"skill-{number}", "Does it; use when asked.", "1. Do it.\n\nCheck it.")
+            await runtime.skills.save(draft, reason="bench")
     seen = {msgspec.json.encode(request.prefix) for request in model.requests}
-    what = f"different prefixes in {len(model.requests)} turns with memory written in between"
+    what = (
+        f"different prefixes in {len(model.requests)} turns, memory and skills written in between"
+    )
     row(what, f"{len(seen)}", "1")
 
 

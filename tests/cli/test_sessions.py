@@ -12,7 +12,7 @@ from tests.cli.terminal import hermes
 
 LINES = [
     {"session": "s1", "title": "Ports", "role": "user", "content": "Which port?",
-     "time": "2026-03-05T10:00:00Z", "cwd": "/work/app"},
+     "time": "2026-03-05T10:00:00Z", "cwd": "/srv/app"},
     {"session": "s1", "role": "assistant", "content": "Port 9090.", "time": "2026-03-05T10:01:00Z"},
     {"session": "s2", "title": "Tools", "role": "assistant", "content": None,
      "tool_calls": [{"id": "c", "function": {"name": "ls", "arguments": "{}"}}],
@@ -100,7 +100,7 @@ def test_a_search_can_be_narrowed_by_options(here: Here, file: Path) -> None:
 
     assert len(found()) == 3
     assert found("--role", "tool") == ["the port is in a.txt"]
-    assert found("--project", "/work") == ["Which port?", "Port 9090."] or len(found()) == 3
+    assert set(found("--project", "/srv/app")) == {"Which port?", "Port 9090."}
     assert set(found("--project", "app")) == {"Which port?", "Port 9090."}
     assert found("--since", "2026-04-01") == ["the port is in a.txt"]
     assert set(found("--until", "March 2026")) == {"Which port?", "Port 9090."}

@@ -227,12 +227,12 @@ async def test_other_phrasings_are_looked_for_too(searchable: Store) -> None:
 
 
 async def test_a_project_is_a_folder_with_all_in_it_or_a_name(searchable: Store) -> None:
-    for cwd in ("/work/app", "/work/app/web", "/work/apple"):
+    for cwd in ("/srv/app", "/srv/app/web", "/srv/apple"):
         session = await begin(searchable, title=cwd, cwd=cwd)
         await searchable.messages.append(session.id, user("needle"))
-    both = ["/work/app", "/work/app/web"]
+    both = ["/srv/app", "/srv/app/web"]
     assert sorted(await titles(searchable, "needle project:app")) == both
-    found = await searchable.search.find("needle", cwd="/work/app/")
+    found = await searchable.search.find("needle", cwd="/srv/app/")
     assert sorted(one.title for one in found.sessions) == both
     assert found.sessions_searched == 2
 
